@@ -1,0 +1,24 @@
+# Language level, warnings, sanitizers and build speed, for every target of the project.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+set(CADRE_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize=, for example address,undefined")
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror -fpch-preprocess)
+if(CADRE_SANITIZE)
+  add_compile_options(-fsanitize=${CADRE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${CADRE_SANITIZE})
+endif()
+
+find_program(CADRE_MOLD mold)
+if(CADRE_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+find_program(CADRE_CCACHE ccache)
+if(CADRE_CCACHE)
+  # Precompiled headers are cached only with these sloppiness settings.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CADRE_CCACHE})
+endif()
