@@ -1,0 +1,165 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "schemas/agent_path.hpp"
+#include "schemas/json_text.hpp"
+#include "schemas/org.hpp"
+#include "schemas/task.hpp"
+
+/// A company as its `cadre.yaml` describes it, checked and with every default filled in. The types are plain data;
+/// `config/load.hpp` makes them, and what it made is consistent: code that reads them need not check again.
+namespace cadre::config {
+
+using std::chrono::milliseconds;
+
+/// `{initial, max, factor, jitter}`: the n-th wait is initial * factor^n, at most max, varied by +-jitter of itself.
+struct backoff {
+  milliseconds initial{200};
+  milliseconds max{30'000};
+  double factor = 2.0;
+  double jitter = 0.2;
+};
+
+/// Restart settings of a branch, as in OTP's supervisor flags.
+struct supervise {
+  restart_strategy strategy = restart_strategy::one_for_one;
+  std::int64_t intensity = 3;      ///< Restarts allowed within `period`; 0: the first failure gives up.
+  milliseconds period{60'000};
+  cadre::auto_shutdown shutdown_when = cadre::auto_shutdown::never;  ///< Key `auto_shutdown`.
+  backoff wait;                    ///< Key `backoff`: the pause before a restart. Ours; OTP has none.
+};
+
+/// How long a child may take to stop.
+struct shutdown_time {
+  enum class mode { timed, brutal_kill, infinity };
+  mode how = mode::timed;
+  milliseconds time{10'000};  ///< Of `timed`.
+};
+
+/// What an agent runs (`run:`).
+struct run_spec {
+  enum class mode { none, command, check };
+  mode how = mode::none;
+  std::vector<std::string> command;  ///< argv. argv[0] with a slash is relative to the config file's folder.
+  std::map<std::string, std::string> env;
+  std::int64_t output_bytes_max = 16 * 1024 * 1024;  ///< Bytes on stdout per run.
+  std::int64_t line_bytes_max = 512 * 1024;
+  std::int64_t memory_bytes_max = 0;  ///< Address space of the process; 0: unlimited.
+  std::int64_t open_files_max = 256;
+};
+
+struct retry_policy {
+  std::int64_t attempts = 3;
+  backoff wait{milliseconds{1'000}, milliseconds{300'000}, 2.0, 0.2};
+};
+
+/// A dataset that a worker may write (`outputs:`).
+struct output_spec {
+  std::string dataset;
+  std::vector<std::string> key;  ///< Columns that identify a row. Empty only with mode append.
+  output_mode mode = output_mode::replace;
+};
+
+/// A declared check of an auditor (`checks:`).
+struct check_spec {
+  enum class kind { schema, unique, not_null, range, max_drop, sql };
+  kind type = kind::not_null;
+  std::string name;     ///< For people; made of the type and its columns if not given.
+  std::string dataset;  ///< Empty: every dataset of the worker.
+  std::vector<std::string> columns;  ///< unique, not_null; exactly one for range.
+  std::optional<double> min, max;    ///< range.
+  double max_drop_fraction = 0.0;    ///< max_drop: rows may shrink by at most this share of the canonical count.
+  json_text schema;                  ///< schema: a JSON Schema for each row.
+  /// sql: a read-only SELECT that returns the offending rows; none means passed. `$1` is the output id (uuid);
+  /// the staged rows are in `cadre.output_row (output, row_no, key, row jsonb)`.
+  std::string sql;
+};
+
+/// What a manager does with an escalation that it holds (`on_escalation:`).
+struct escalation_rule {
+  milliseconds investigate{0};  ///< Time to hold it before `then`.
+  escalation_policy then = escalation_policy::escalate;
+};
+
+struct agent {
+  agent_path path;
+  agent_role role = agent_role::worker;
+  std::string title;                ///< A sentence for people (`about:`).
+  std::string mode;                 ///< Of the tasks it claims; its own name if not given.
+  std::vector<std::string> nodes;   ///< In order of preference; never empty after loading.
+  restart_type restart = restart_type::permanent;
+  shutdown_time shutdown;
+  bool significant = false;
+  std::optional<supervise> branch;  ///< Managers and the ceo: settings of their branch.
+  run_spec run;
+  std::int64_t concurrency = 1;
+  milliseconds timeout{300'000};    ///< Of one run.
+  retry_policy retry;
+  std::vector<output_spec> outputs;
+  std::vector<agent_path> needs;    ///< On a round (`up`'s first, `--once`) it runs after these.
+  std::vector<std::string> brain;   ///< Keys of the brain that its runs are given.
+  // Auditors.
+  std::vector<agent_path> audits;
+  milliseconds within{300'000};     ///< A verdict is due this long after an output is sealed.
+  std::vector<check_spec> checks;
+  // Managers and the ceo.
+  escalation_rule on_escalation;
+};
+
+struct node {
+  std::string name;
+  std::vector<node_role> roles;
+  std::int64_t max_agents = 0;  ///< 0: no limit.
+  [[nodiscard]] bool has(node_role r) const;
+};
+
+struct schedule {
+  std::string name;
+  agent_path agent;
+  std::string cron;  ///< 5 fields, or @hourly, @daily, @weekly, @monthly, @yearly.
+  std::string tz = "UTC";
+  agent_path watcher;
+  milliseconds grace{120'000};  ///< Later than this after its moment, a fire is missed.
+  std::int64_t priority = 2;
+  json_text payload;
+};
+
+/// When the ceo's brief is written (`brief:` of the ceo); also a schedule, named `brief`.
+struct brief_rule {
+  std::string cron;
+  std::string tz = "UTC";
+  agent_path watcher;
+};
+
+struct fleet {
+  milliseconds lease{5'000};          ///< A silent node or leader counts as lost after this.
+  milliseconds run_lease{15'000};     ///< A run not reported as held for this long is queued again.
+};
+
+struct company {
+  std::string name;
+  std::string about;
+  bool production = false;
+  std::string file;    ///< Absolute path of the config file.
+  std::string folder;  ///< Its folder: relative commands start here.
+  std::vector<node> nodes;
+  fleet timing;
+  std::vector<agent> agents;  ///< In config order, each manager before its reports; the first is the ceo.
+  std::vector<schedule> schedules;
+  std::optional<brief_rule> brief;
+
+  [[nodiscard]] const agent* find_agent(const agent_path& path) const;
+  [[nodiscard]] const node* find_node(std::string_view name) const;
+  /// Direct reports in config order.
+  [[nodiscard]] std::vector<const agent*> reports_of(const agent_path& manager) const;
+  /// Auditors whose `audits` names the worker.
+  [[nodiscard]] std::vector<const agent*> auditors_of(const agent_path& worker) const;
+};
+
+}  // namespace cadre::config
