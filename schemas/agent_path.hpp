@@ -24,7 +24,7 @@ struct agent_path {
   [[nodiscard]] std::size_t depth() const noexcept;
 };
 
-/// True if every token is made of `[a-z0-9-]` and none is empty.
+/// True if every token satisfies `is_token` and the whole has at most 200 characters. False for an empty text.
 bool is_agent_path(std::string_view text) noexcept;
 
 /// True for one token of `[a-z0-9-]`, 1 to 63 characters: names of companies, nodes, schedules and agents.
