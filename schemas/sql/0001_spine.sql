@@ -1,0 +1,501 @@
+-- The spine: leader and nodes, agents and their lives, tasks, runs, outputs, verdicts, canonical rows, escalations,
+-- schedules, briefs, and the outbox of events. Every row is keyed by company. Constraints carry the doctrines.
+-- Run as cadre_migrator, who owns the schema. cadre_writer alone may write; cadre_reader may read its companies.
+
+-- Which companies a login role may read. One reader role serves one fleet; the policy below asks this table.
+CREATE TABLE cadre.reader_grant (
+  role_name text NOT NULL,
+  company   text NOT NULL,
+  PRIMARY KEY (role_name, company)
+);
+
+CREATE FUNCTION cadre.readable_companies() RETURNS SETOF text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
+$$ SELECT g.company FROM cadre.reader_grant g WHERE g.role_name = session_user $$;
+
+-- Leadership -----------------------------------------------------------------------------------------------------
+
+-- The fence: one row a company. Every transaction of the writer reads it FOR SHARE with its own epoch and fails if
+-- that is no longer the one here; a takeover updates it, so nothing of an older epoch commits after a newer one began.
+CREATE TABLE cadre.fence (
+  company text   PRIMARY KEY,
+  epoch   bigint NOT NULL CHECK (epoch >= 0)
+);
+
+CREATE TABLE cadre.leader (
+  company     text        NOT NULL,
+  epoch       bigint      NOT NULL CHECK (epoch > 0),
+  node        text        NOT NULL,
+  node_life   uuid        NOT NULL,
+  backend_pid integer     NOT NULL,
+  since       timestamptz NOT NULL DEFAULT clock_timestamp(),
+  lease_until timestamptz NOT NULL,
+  ended_at    timestamptz,
+  end_reason  text,
+  PRIMARY KEY (company, epoch)
+);
+
+CREATE TABLE cadre.node (
+  company   text        NOT NULL,
+  name      text        NOT NULL,
+  roles     text[]      NOT NULL DEFAULT '{}',
+  life      uuid,
+  host      text,
+  pid       bigint,
+  version   text,
+  state     text        NOT NULL DEFAULT 'down' CHECK (state IN ('up', 'down', 'draining')),
+  since     timestamptz,
+  seen_at   timestamptz,
+  rss_bytes bigint,
+  agents    integer     NOT NULL DEFAULT 0,
+  retired   boolean     NOT NULL DEFAULT false,
+  PRIMARY KEY (company, name)
+);
+
+-- Agents and their lives -----------------------------------------------------------------------------------------
+
+CREATE TABLE cadre.agent (
+  company     text        NOT NULL,
+  path        text        NOT NULL,
+  role        text        NOT NULL CHECK (role IN ('ceo', 'manager', 'worker', 'auditor')),
+  about       text        NOT NULL DEFAULT '',
+  mode        text        NOT NULL,
+  reports_to  text,
+  nodes       text[]      NOT NULL DEFAULT '{}',
+  node        text,
+  state       text        NOT NULL DEFAULT 'planned'
+              CHECK (state IN ('planned', 'starting', 'running', 'backoff', 'waiting', 'quarantined', 'stopped')),
+  epoch       bigint      NOT NULL DEFAULT 0,
+  restarts    bigint      NOT NULL DEFAULT 0,
+  last_reason text,
+  last_cause  text,
+  changed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+  position    integer     NOT NULL DEFAULT 0,
+  retired     boolean     NOT NULL DEFAULT false,
+  PRIMARY KEY (company, path),
+  FOREIGN KEY (company, reports_to) REFERENCES cadre.agent (company, path) DEFERRABLE INITIALLY DEFERRED,
+  CHECK (role = 'ceo' OR reports_to IS NOT NULL)
+);
+
+CREATE TABLE cadre.incarnation (
+  company    text        NOT NULL,
+  epoch      bigint      NOT NULL CHECK (epoch > 0),
+  agent      text        NOT NULL,
+  token      uuid        NOT NULL,
+  node       text        NOT NULL,
+  node_life  uuid        NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  ended_at   timestamptz,
+  end_reason text,
+  end_cause  text,
+  PRIMARY KEY (company, epoch),
+  UNIQUE (company, token),
+  FOREIGN KEY (company, agent) REFERENCES cadre.agent (company, path)
+);
+CREATE UNIQUE INDEX one_live_incarnation ON cadre.incarnation (company, agent) WHERE ended_at IS NULL;
+
+-- What supervisors did: the restart history.
+CREATE TABLE cadre.agent_event (
+  company  text        NOT NULL,
+  id       uuid        NOT NULL,
+  agent    text        NOT NULL,
+  node     text        NOT NULL,
+  state    text        NOT NULL,
+  reason   text        NOT NULL,
+  cause    text        NOT NULL DEFAULT '',
+  restarts bigint      NOT NULL DEFAULT 0,
+  at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (company, id)
+);
+CREATE INDEX agent_event_by_agent ON cadre.agent_event (company, agent, at);
+
+-- Commands that an older life sent after a newer one began.
+CREATE TABLE cadre.stale_command (
+  company     text        NOT NULL,
+  id          uuid        NOT NULL,
+  sender      text        NOT NULL,
+  incarnation bigint      NOT NULL,
+  kind        text        NOT NULL,
+  at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (company, id)
+);
+
+-- Knowledge ------------------------------------------------------------------------------------------------------
+
+CREATE TABLE cadre.brain (
+  company text        NOT NULL,
+  key     text        NOT NULL,
+  content jsonb       NOT NULL,
+  version bigint      NOT NULL DEFAULT 1,
+  by      text        NOT NULL,
+  at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (company, key)
+);
+
+CREATE TABLE cadre.brain_history (
+  company text        NOT NULL,
+  id      uuid        NOT NULL,
+  key     text        NOT NULL,
+  content jsonb       NOT NULL,
+  version bigint      NOT NULL,
+  by      text        NOT NULL,
+  at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (company, id),
+  UNIQUE (company, key, version)
+);
+
+-- Tasks and runs -------------------------------------------------------------------------------------------------
+
+CREATE TABLE cadre.task (
+  company         text        NOT NULL,
+  id              uuid        NOT NULL,
+  mode            text        NOT NULL,
+  agent           text,
+  title           text        NOT NULL DEFAULT '',
+  payload         jsonb       NOT NULL DEFAULT 'null',
+  priority        smallint    NOT NULL DEFAULT 2 CHECK (priority BETWEEN 0 AND 3),
+  status          text        NOT NULL
+                  CHECK (status IN ('draft', 'queued', 'active', 'review', 'approved', 'blocked',
+                                    'complete', 'failed', 'superseded', 'stale')),
+  attempt         integer     NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+  attempts_max    integer     NOT NULL CHECK (attempts_max > 0),
+  run_after       timestamptz,
+  deadline        timestamptz,
+  idempotency_key text,
+  schedule        text,
+  retry_of        uuid,
+  blocked_reason  text,
+  blocked_on      text,
+  error_code      text,
+  error           text,
+  created_by      text        NOT NULL,
+  created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  changed_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  finished_at     timestamptz,
+  PRIMARY KEY (company, id),
+  FOREIGN KEY (company, agent) REFERENCES cadre.agent (company, path),
+  CHECK ((status = 'blocked') = (blocked_reason IS NOT NULL)),
+  CHECK ((status IN ('complete', 'failed', 'superseded', 'stale')) = (finished_at IS NOT NULL))
+);
+CREATE UNIQUE INDEX task_idempotency ON cadre.task (company, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE INDEX task_open ON cadre.task (company, status, priority, created_at)
+  WHERE status NOT IN ('complete', 'failed', 'superseded', 'stale');
+CREATE INDEX task_by_schedule ON cadre.task (company, schedule) WHERE schedule IS NOT NULL;
+
+CREATE TABLE cadre.task_dependency (
+  company    text NOT NULL,
+  task       uuid NOT NULL,
+  depends_on uuid NOT NULL,
+  PRIMARY KEY (company, task, depends_on),
+  FOREIGN KEY (company, task) REFERENCES cadre.task (company, id),
+  FOREIGN KEY (company, depends_on) REFERENCES cadre.task (company, id),
+  CHECK (task <> depends_on)
+);
+CREATE INDEX task_dependents ON cadre.task_dependency (company, depends_on);
+
+-- The same table as cadre::may_become in schemas/task.hpp; a test compares the two.
+CREATE FUNCTION cadre.check_task_transition() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT (CASE OLD.status
+    WHEN 'draft'    THEN NEW.status IN ('queued', 'blocked', 'superseded', 'stale')
+    WHEN 'queued'   THEN NEW.status IN ('active', 'blocked', 'superseded', 'stale')
+    WHEN 'active'   THEN NEW.status IN ('queued', 'review', 'complete', 'failed', 'blocked', 'superseded', 'stale')
+    WHEN 'review'   THEN NEW.status IN ('approved', 'failed', 'superseded', 'stale')
+    WHEN 'approved' THEN NEW.status IN ('complete', 'superseded', 'stale')
+    WHEN 'blocked'  THEN NEW.status IN ('queued', 'failed', 'superseded', 'stale')
+    ELSE false END) THEN
+    RAISE EXCEPTION 'task %: % may not become %', NEW.id, OLD.status, NEW.status
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'task_transition';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER task_transition BEFORE UPDATE OF status ON cadre.task FOR EACH ROW
+  WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION cadre.check_task_transition();
+
+-- The only definition of workable.
+CREATE VIEW cadre.workable_task WITH (security_invoker = true) AS
+SELECT t.* FROM cadre.task t
+WHERE t.status = 'queued'
+  AND (t.run_after IS NULL OR t.run_after <= clock_timestamp())
+  AND (t.deadline IS NULL OR t.deadline > clock_timestamp())
+  AND NOT EXISTS (SELECT 1 FROM cadre.task_dependency d
+                  JOIN cadre.task b ON b.company = d.company AND b.id = d.depends_on
+                  WHERE d.company = t.company AND d.task = t.id AND b.status <> 'complete');
+
+CREATE TABLE cadre.run (
+  company         text        NOT NULL,
+  id              uuid        NOT NULL,
+  task            uuid        NOT NULL,
+  attempt         integer     NOT NULL,
+  agent           text        NOT NULL,
+  incarnation     bigint      NOT NULL,
+  node            text        NOT NULL,
+  node_life       uuid        NOT NULL,
+  status          text        NOT NULL CHECK (status IN ('active', 'succeeded', 'failed', 'expired', 'cancelled')),
+  lease_until     timestamptz NOT NULL,
+  progress        jsonb,
+  metrics         jsonb,
+  alerts          jsonb,
+  recommendations jsonb,
+  error_code      text,
+  error           text,
+  stderr_tail     text,
+  started_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  ended_at        timestamptz,
+  PRIMARY KEY (company, id),
+  UNIQUE (company, task, attempt),
+  FOREIGN KEY (company, task) REFERENCES cadre.task (company, id),
+  CHECK ((status = 'active') = (ended_at IS NULL))
+);
+CREATE UNIQUE INDEX one_active_run ON cadre.run (company, task) WHERE status = 'active';
+CREATE INDEX run_by_agent ON cadre.run (company, agent, started_at DESC);
+
+CREATE TABLE cadre.journal (
+  company text        NOT NULL,
+  run     uuid        NOT NULL,
+  line    bigint      NOT NULL,
+  agent   text        NOT NULL,
+  level   text        NOT NULL CHECK (level IN ('debug', 'info', 'warning', 'error')),
+  text    text        NOT NULL,
+  data    jsonb       NOT NULL DEFAULT 'null',
+  at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (company, run, line)
+);
+CREATE INDEX journal_by_agent ON cadre.journal (company, agent, at DESC);
+
+-- Outputs, verdicts, canonical -----------------------------------------------------------------------------------
+
+CREATE TABLE cadre.output (
+  company     text        NOT NULL,
+  id          uuid        NOT NULL,
+  run         uuid        NOT NULL,
+  task        uuid        NOT NULL,
+  worker      text        NOT NULL,
+  dataset     text        NOT NULL,
+  mode        text        NOT NULL CHECK (mode IN ('replace', 'upsert', 'append')),
+  key_columns text[]      NOT NULL DEFAULT '{}',
+  row_count   bigint      NOT NULL DEFAULT 0,
+  status      text        NOT NULL CHECK (status IN ('staged', 'sealed', 'rejected', 'promoted', 'dropped')),
+  auditors    text[]      NOT NULL DEFAULT '{}',  -- all of them must pass it
+  staged_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+  sealed_at   timestamptz,
+  PRIMARY KEY (company, id),
+  UNIQUE (company, run, dataset),
+  UNIQUE (company, id, worker),
+  FOREIGN KEY (company, run) REFERENCES cadre.run (company, id),
+  FOREIGN KEY (company, worker) REFERENCES cadre.agent (company, path),
+  CHECK (NOT worker = ANY (auditors))
+);
+CREATE INDEX output_in_review ON cadre.output (company, sealed_at) WHERE status = 'sealed';
+CREATE INDEX output_by_task ON cadre.output (company, task);
+
+CREATE TABLE cadre.output_row (
+  company text   NOT NULL,
+  output  uuid   NOT NULL,
+  row_no  bigint NOT NULL,
+  key     text   NOT NULL,
+  row     jsonb  NOT NULL CHECK (jsonb_typeof(row) = 'object'),
+  PRIMARY KEY (company, output, row_no),
+  FOREIGN KEY (company, output) REFERENCES cadre.output (company, id)
+);
+
+-- Whose verdict an output still waits for, and until when.
+CREATE TABLE cadre.audit_due (
+  company text        NOT NULL,
+  output  uuid        NOT NULL,
+  auditor text        NOT NULL,
+  due_at  timestamptz NOT NULL,
+  late    boolean     NOT NULL DEFAULT false,  -- true once a finding was raised about it
+  PRIMARY KEY (company, output, auditor),
+  FOREIGN KEY (company, output) REFERENCES cadre.output (company, id)
+);
+CREATE INDEX audit_due_by_time ON cadre.audit_due (company, due_at) WHERE NOT late;
+
+CREATE TABLE cadre.verdict (
+  company  text        NOT NULL,
+  id       uuid        NOT NULL,
+  output   uuid        NOT NULL,
+  worker   text        NOT NULL,
+  auditor  text        NOT NULL,
+  passed   boolean     NOT NULL,
+  findings jsonb       NOT NULL DEFAULT '[]',
+  at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (company, id),
+  UNIQUE (company, output, auditor),
+  FOREIGN KEY (company, output, worker) REFERENCES cadre.output (company, id, worker),
+  FOREIGN KEY (company, auditor) REFERENCES cadre.agent (company, path),
+  CONSTRAINT nobody_blesses_his_own_work CHECK (auditor <> worker)
+);
+
+-- A promotion is the only door to canonical, and verdicts are the only key: the trigger counts them itself.
+CREATE TABLE cadre.promotion (
+  company       text        NOT NULL,
+  output        uuid        NOT NULL,
+  worker        text        NOT NULL,
+  dataset       text        NOT NULL,
+  rows_before   bigint      NOT NULL DEFAULT 0,
+  rows_after    bigint      NOT NULL DEFAULT 0,
+  rows_added    bigint      NOT NULL DEFAULT 0,
+  rows_changed  bigint      NOT NULL DEFAULT 0,
+  rows_removed  bigint      NOT NULL DEFAULT 0,
+  at            timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (company, output),
+  FOREIGN KEY (company, output, worker) REFERENCES cadre.output (company, id, worker)
+);
+
+CREATE FUNCTION cadre.check_promotion() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  wanted text[];
+  passed bigint;
+BEGIN
+  SELECT auditors INTO wanted FROM cadre.output WHERE company = NEW.company AND id = NEW.output;
+  SELECT count(*) INTO passed FROM cadre.verdict v
+    WHERE v.company = NEW.company AND v.output = NEW.output AND v.passed AND v.auditor = ANY (wanted);
+  IF cardinality(wanted) = 0 OR passed < cardinality(wanted)
+     OR EXISTS (SELECT 1 FROM cadre.verdict v
+                WHERE v.company = NEW.company AND v.output = NEW.output AND NOT v.passed) THEN
+    RAISE EXCEPTION 'output % has % of % passing verdicts: nothing becomes canonical without all of them',
+      NEW.output, passed, cardinality(wanted)
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'no_promotion_without_verdict';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER promotion_needs_verdicts BEFORE INSERT OR UPDATE OF output ON cadre.promotion
+  FOR EACH ROW EXECUTE FUNCTION cadre.check_promotion();
+
+CREATE TABLE cadre.canonical (
+  company text NOT NULL,
+  dataset text NOT NULL,
+  worker  text NOT NULL,
+  key     text NOT NULL,
+  row     jsonb NOT NULL,
+  output  uuid NOT NULL,
+  at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (company, dataset, worker, key),
+  FOREIGN KEY (company, output) REFERENCES cadre.promotion (company, output)
+);
+
+-- Escalations ----------------------------------------------------------------------------------------------------
+
+CREATE TABLE cadre.escalation (
+  company     text        NOT NULL,
+  id          uuid        NOT NULL,
+  origin      text        NOT NULL,
+  problem     text        NOT NULL,
+  fingerprint text        NOT NULL,
+  severity    text        NOT NULL CHECK (severity IN ('info', 'warning', 'error', 'critical')),
+  cause_code  text        NOT NULL,
+  cause       text        NOT NULL,
+  evidence    jsonb       NOT NULL DEFAULT 'null',
+  task        uuid,
+  output      uuid,
+  status      text        NOT NULL CHECK (status IN ('open', 'acknowledged', 'resolved')),
+  holder      text        NOT NULL,
+  in_inbox    boolean     NOT NULL DEFAULT false,
+  due_at      timestamptz,  -- the holder's time is over then; null in the inbox
+  count       bigint      NOT NULL DEFAULT 1 CHECK (count > 0),
+  raised_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+  last_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+  resolved_at timestamptz,
+  resolved_by text,
+  note        text,
+  PRIMARY KEY (company, id),
+  FOREIGN KEY (company, holder) REFERENCES cadre.agent (company, path),
+  CHECK ((status = 'resolved') = (resolved_at IS NOT NULL)),
+  CHECK (status <> 'open' OR in_inbox OR due_at IS NOT NULL)
+);
+CREATE UNIQUE INDEX one_open_escalation ON cadre.escalation (company, fingerprint) WHERE status <> 'resolved';
+CREATE INDEX escalation_due ON cadre.escalation (company, due_at) WHERE status = 'open' AND NOT in_inbox;
+
+-- Each step of an escalation, numbered. `raised` and `repeated` hops carry the id of the command that caused them.
+CREATE TABLE cadre.escalation_hop (
+  company    text        NOT NULL,
+  id         uuid        NOT NULL,
+  escalation uuid        NOT NULL,
+  hop        bigint      NOT NULL,
+  action     text        NOT NULL
+             CHECK (action IN ('raised', 'repeated', 'moved', 'skipped', 'retried', 'acknowledged', 'resolved')),
+  holder     text        NOT NULL,
+  reason     text        NOT NULL DEFAULT '',
+  by         text        NOT NULL DEFAULT '',
+  at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (company, id),
+  UNIQUE (company, escalation, hop),
+  FOREIGN KEY (company, escalation) REFERENCES cadre.escalation (company, id)
+);
+
+-- Schedules ------------------------------------------------------------------------------------------------------
+
+CREATE TABLE cadre.schedule (
+  company text        NOT NULL,
+  name    text        NOT NULL,
+  agent   text        NOT NULL,
+  cron    text        NOT NULL,
+  tz      text        NOT NULL DEFAULT 'UTC',
+  watcher text        NOT NULL,
+  retired boolean     NOT NULL DEFAULT false,
+  since   timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (company, name),
+  FOREIGN KEY (company, agent) REFERENCES cadre.agent (company, path),
+  FOREIGN KEY (company, watcher) REFERENCES cadre.agent (company, path),
+  CONSTRAINT nobody_watches_himself CHECK (watcher <> agent)
+);
+
+CREATE TABLE cadre.fire (
+  company  text        NOT NULL,
+  schedule text        NOT NULL,
+  due_at   timestamptz NOT NULL,
+  fired_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  status   text        NOT NULL CHECK (status IN ('fired', 'skipped')),
+  reason   text        NOT NULL DEFAULT '',
+  task     uuid,
+  PRIMARY KEY (company, schedule, due_at),
+  FOREIGN KEY (company, schedule) REFERENCES cadre.schedule (company, name),
+  CHECK ((status = 'fired') = (task IS NOT NULL))
+);
+
+CREATE TABLE cadre.brief (
+  company  text        NOT NULL,
+  id       uuid        NOT NULL,
+  body     jsonb       NOT NULL,
+  markdown text        NOT NULL,
+  at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (company, id)
+);
+CREATE INDEX brief_by_time ON cadre.brief (company, at DESC);
+
+-- The outbox -----------------------------------------------------------------------------------------------------
+
+-- One writer assigns seq, one after the other, inside the transaction: sequence order is commit order, and readers
+-- see no gap. The publisher sends what the stream does not have yet.
+CREATE TABLE cadre.event (
+  company text        NOT NULL,
+  seq     bigint      NOT NULL CHECK (seq > 0),
+  subject text        NOT NULL,
+  what    text        NOT NULL,
+  data    jsonb       NOT NULL,
+  at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (company, seq)
+);
+
+-- Rights ---------------------------------------------------------------------------------------------------------
+
+DO $$
+DECLARE
+  t text;
+BEGIN
+  FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'cadre'
+           AND tablename NOT IN ('schema_migration', 'reader_grant') LOOP
+    EXECUTE format('ALTER TABLE cadre.%I ENABLE ROW LEVEL SECURITY', t);
+    EXECUTE format('CREATE POLICY writer_all ON cadre.%I TO cadre_writer USING (true) WITH CHECK (true)', t);
+    EXECUTE format('CREATE POLICY reader_own ON cadre.%I FOR SELECT TO cadre_reader USING (company IN (SELECT cadre.readable_companies()))', t);
+  END LOOP;
+END $$;
+
+REVOKE ALL ON ALL TABLES IN SCHEMA cadre FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA cadre FROM PUBLIC;
+GRANT USAGE ON SCHEMA cadre TO cadre_writer, cadre_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA cadre TO cadre_reader, cadre_writer;
+GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA cadre TO cadre_writer;
+GRANT EXECUTE ON FUNCTION cadre.readable_companies() TO cadre_reader, cadre_writer;
+REVOKE INSERT, UPDATE, DELETE ON cadre.schema_migration FROM cadre_writer;

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "reader.hpp"
+#include "schemas/agent_path.hpp"
+
+/// What people ask of the company's state: the SELECTs behind the listings, `status` and the brief. Pure text; every
+/// one is limited to a company and bounded in rows.
+namespace cadre::storage::queries {
+
+struct task_filter {
+  std::string status;  ///< Empty: any. `open`: every status that is not terminal.
+  std::string mode;
+  std::string agent;
+  std::string after;   ///< Keyset paging: the id of the last task of the previous page.
+  std::int64_t limit = 50;
+};
+
+query tasks(const std::string& company, const task_filter& filter);
+query task(const std::string& company, const std::string& id);
+query task_runs(const std::string& company, const std::string& id);
+query task_outputs(const std::string& company, const std::string& id);
+/// Counts by status of all tasks, or of those with `ids`.
+query task_counts(const std::string& company);
+
+query leader(const std::string& company);
+query nodes(const std::string& company);
+query agents(const std::string& company);
+query agent(const std::string& company, const std::string& path);
+query agent_events(const std::string& company, const std::string& path, std::int64_t limit);
+query agent_runs(const std::string& company, const std::string& path, std::int64_t limit);
+query agent_log(const std::string& company, const std::string& path, std::int64_t limit);
+
+/// Escalations in the ceo's inbox that are not resolved.
+query inbox(const std::string& company);
+/// All that are not resolved, wherever they lie.
+query escalations(const std::string& company, bool with_resolved, std::int64_t limit);
+/// `id` may be a unique prefix of at least 4 characters.
+query escalation(const std::string& company, const std::string& id);
+query escalation_hops(const std::string& company, const std::string& id);
+
+query schedules(const std::string& company);
+query fires(const std::string& company, const std::string& schedule, std::int64_t limit);
+
+query datasets(const std::string& company);
+query canonical(const std::string& company, const std::string& dataset, const std::string& worker,
+                const std::string& after, std::int64_t limit);
+
+query brain(const std::string& company);
+query brain_entry(const std::string& company, const std::string& key);
+
+query latest_brief(const std::string& company);
+/// The parts of a brief, for `reader::snapshot`. Deterministic: the same database gives the same document.
+std::vector<std::pair<std::string, query>> brief_parts(const std::string& company);
+
+/// Number of canonical rows that a worker has in a dataset, column `rows`.
+query canonical_count(const std::string& company, const std::string& dataset, const std::string& worker);
+
+}  // namespace cadre::storage::queries
