@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace cadre {
+
+/// True for valid UTF-8 without the character U+0000: what JSON and Postgres both take. Every text field of a message
+/// is like this; decoding refuses others.
+bool is_clean_text(std::string_view text) noexcept;
+
+/// `text` with U+FFFD in place of every byte that is not part of valid UTF-8, and of every U+0000. For what programs
+/// print and libraries say. The result is at most three times as long.
+std::string clean_text(std::string_view text);
+
+/// The beginning of `text` in double quotes, cleaned, on one line, for error messages: at most
+/// `limits::quote_bytes_max` bytes of it, with `...` after the quotes where it was cut.
+std::string quoted(std::string_view text);
+
+}  // namespace cadre
