@@ -57,6 +57,10 @@ class scanner final : public nlohmann::json::json_sax_t {
 }  // namespace
 
 std::string scan_json(std::string_view text, std::size_t depth_max) {
+  // The library takes a NUL byte between tokens for the end of the text.
+  if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
+    return "not JSON: it goes wrong at byte " + std::to_string(nul + 1);
+  }
   scanner scan{depth_max};
   if (nlohmann::json::sax_parse(text, &scan)) return {};
   return scan.problem().empty() ? "not JSON" : std::move(scan.problem());
