@@ -11,8 +11,6 @@
 /// Who leads a company: one session holds an advisory lock, and the number of its reign fences every transaction.
 namespace cadre::storage {
 
-class session;
-
 struct candidate {
   std::string writer_url;  ///< A direct connection as cadre_writer; no transaction pooler, the lock is the session's.
   std::string company;
@@ -50,7 +48,7 @@ class leadership {
   [[nodiscard]] const candidate& who() const noexcept;
 
  private:
-  friend class writer_engine;
+  friend struct leadership_access;
   struct impl;
   std::unique_ptr<impl> impl_;
 };

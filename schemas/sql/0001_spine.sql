@@ -180,6 +180,13 @@ CREATE TABLE cadre.task (
 CREATE UNIQUE INDEX task_idempotency ON cadre.task (company, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX task_open ON cadre.task (company, status, priority, created_at)
   WHERE status NOT IN ('complete', 'failed', 'superseded', 'stale');
+-- What a free agent may take: its own tasks, and those of its mode that name no agent.
+CREATE INDEX task_ready_for_agent ON cadre.task (company, agent, priority, created_at, id) WHERE status = 'queued';
+CREATE INDEX task_ready_for_mode ON cadre.task (company, mode, priority, created_at, id)
+  WHERE status = 'queued' AND agent IS NULL;
+CREATE INDEX task_run_after ON cadre.task (company, run_after) WHERE status = 'queued' AND run_after IS NOT NULL;
+CREATE INDEX task_deadline ON cadre.task (company, deadline)
+  WHERE status IN ('draft', 'queued', 'blocked') AND deadline IS NOT NULL;
 CREATE INDEX task_by_schedule ON cadre.task (company, schedule) WHERE schedule IS NOT NULL;
 
 CREATE TABLE cadre.task_dependency (
@@ -498,4 +505,4 @@ GRANT USAGE ON SCHEMA cadre TO cadre_writer, cadre_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA cadre TO cadre_reader, cadre_writer;
 GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA cadre TO cadre_writer;
 GRANT EXECUTE ON FUNCTION cadre.readable_companies() TO cadre_reader, cadre_writer;
-REVOKE INSERT, UPDATE, DELETE ON cadre.schema_migration FROM cadre_writer;
+REVOKE INSERT, UPDATE, DELETE ON cadre.schema_migration, cadre.reader_grant FROM cadre_writer;

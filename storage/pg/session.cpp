@@ -1,0 +1,109 @@
+#include "storage/pg/session.hpp"
+
+namespace cadre::storage::pg {
+
+namespace {
+
+// libpqxx marks the call as deprecated because version 7 never reconnects at all, which is what is wanted here.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+void never_reconnect(pqxx::connection& connection) {
+  connection.inhibit_reactivation(true);
+}
+#pragma GCC diagnostic pop
+
+std::string one_line(std::string_view text) {
+  std::string out{text.substr(0, text.find_last_not_of("\n ") + 1)};
+  if (const auto line = out.find("\nLINE "); line != std::string::npos) out.erase(line);
+  for (const std::string_view noise : {"\nCONTEXT:"})
+    if (const auto at = out.find(noise); at != std::string::npos) out.erase(at);
+  for (auto& c : out)
+    if (c == '\n') c = ' ';
+  if (out.starts_with("ERROR:  ")) out.erase(0, 8);
+  return out;
+}
+
+errc code_of(std::string_view state, std::string_view message) {
+  if (state == "23505") return errc::duplicate_key;
+  if (state == "23503") return errc::not_found;
+  if (state == "23514") {
+    if (message.find(" may not become ") != std::string_view::npos) return errc::illegal_transition;
+    for (const std::string_view doctrine :
+         {"nobody_blesses_his_own_work", "nothing becomes canonical", "nobody_watches_himself"})
+      if (message.find(doctrine) != std::string_view::npos) return errc::refused;
+    return errc::bad_value;
+  }
+  if (state.starts_with("22") || state.starts_with("23") || state == "54000") return errc::bad_value;
+  return errc::storage;
+}
+
+bool is_passing(std::string_view state) {
+  for (const std::string_view passing : {"40", "53", "57", "58"})
+    if (state.starts_with(passing)) return true;
+  return state == "55P03" || state == "25006";
+}
+
+}  // namespace
+
+session::session(const std::string& url)
+    : connection_{std::make_unique<pqxx::connection>(with_default(url, "connect_timeout", "5"))},
+      silence_{std::make_unique<pqxx::quiet_errorhandler>(*connection_)} {
+  never_reconnect(*connection_);
+  statements_ = std::make_unique<pqxx::nontransaction>(*connection_);
+  script("SET timezone = 'UTC'; SET client_encoding = 'UTF8'; SET client_min_messages = 'warning'");
+}
+
+pqxx::result session::run_values(const char* sql, const std::vector<value>& values) {
+  auto found = prepared_.find(sql);
+  if (found == prepared_.end()) {
+    const auto name = "s" + std::to_string(prepared_.size());
+    connection_->prepare(name, sql);
+    found = prepared_.emplace(sql, name).first;
+  }
+  std::vector<const char*> texts;
+  texts.reserve(values.size());
+  for (const auto& v : values) texts.push_back(v ? v->c_str() : nullptr);
+  return statements_->exec_prepared(found->second, pqxx::prepare::make_dynamic_params(texts));
+}
+
+pqxx::result session::script(const std::string& sql) {
+  return statements_->exec(sql);
+}
+
+bool session::alive() const noexcept {
+  return connection_->is_open();
+}
+
+diagnosis diagnose(const session& s) {
+  try {
+    throw;
+  } catch (const bad_text& e) {
+    return {trouble::refused, {errc::bad_value, e.message}};
+  } catch (const pqxx::sql_error& e) {
+    const auto message = one_line(e.what());
+    if (!s.alive()) return {trouble::lost, {errc::unreachable, message}};
+    const auto kind = is_passing(e.sqlstate()) ? trouble::unavailable : trouble::refused;
+    return {kind, {code_of(e.sqlstate(), message), message}};
+  } catch (const pqxx::broken_connection& e) {
+    return {trouble::lost, {errc::unreachable, one_line(e.what())}};
+  } catch (const std::exception& e) {
+    if (!s.alive()) return {trouble::lost, {errc::unreachable, one_line(e.what())}};
+    return {trouble::refused, {errc::internal, e.what()}};
+  }
+}
+
+failure diagnose_connect() {
+  try {
+    throw;
+  } catch (const std::exception& e) {
+    return {errc::unreachable, "the database can't be reached: " + one_line(e.what())};
+  }
+}
+
+std::string with_default(const std::string& url, const std::string& key, const std::string& setting) {
+  if (url.find(key + "=") != std::string::npos) return url;
+  if (url.find("://") == std::string::npos) return url + " " + key + "=" + setting;
+  return url + (url.find('?') == std::string::npos ? '?' : '&') + key + '=' + setting;
+}
+
+}  // namespace cadre::storage::pg
