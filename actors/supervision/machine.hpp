@@ -1,0 +1,256 @@
+#pragma once
+
+#include "config/company.hpp"
+#include "schemas/agent_path.hpp"
+#include "schemas/error.hpp"
+#include "schemas/ids.hpp"
+#include "schemas/org.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+/// OTP's supervisor as a pure state machine: events in, actions out. It does no I/O, knows no actors and no clock (each
+/// event comes with the monotonic time), so every rule is testable as a script. README.md of this folder tells which
+/// rules are OTP's and which are ours.
+namespace cadre::actors::supervision {
+
+using std::chrono::milliseconds;
+using steady_time = std::chrono::steady_clock::time_point;
+
+/// One child as its supervisor knows it.
+struct child_spec {
+  agent_path id;  ///< Unique among the children of one supervisor.
+  bool branch =
+      false;  ///< True: the child is a supervisor itself; it is quarantined where a leaf would make us give up.
+  restart_type restart = restart_type::permanent;
+  config::shutdown_time shutdown;
+  bool significant = false;
+  std::vector<std::string> nodes;  ///< Where it may run, best first. Empty: on the node of its supervisor.
+};
+
+/// OTP's supervisor flags, and ours.
+struct supervisor_flags {
+  restart_strategy strategy = restart_strategy::one_for_one;
+  std::int64_t intensity = 3;  ///< Restarts allowed within `period`; one more is too many.
+  milliseconds period{60'000};
+  cadre::auto_shutdown auto_shutdown = cadre::auto_shutdown::never;
+  config::backoff wait;  ///< Between the restarts of one child; the first after a stable life is immediate.
+  bool root = false;     ///< The root has no one to fail to: it quarantines leaves, too, and never gives up.
+};
+
+/// OTP's refusals. bad_value: dynamic strategy, duplicate ids, negative intensity, a period of 0, a significant child
+/// that is permanent or has a supervisor that never shuts down by itself.
+result<void> check(const supervisor_flags& flags, const std::vector<child_spec>& children);
+
+/// What happens to a supervisor.
+namespace on {
+
+/// Start the children, in order.
+struct start {};
+/// The child answers. `adopted`: it ran already and keeps its life.
+struct started {
+  agent_path id;
+  incarnation_token token;
+  bool adopted = false;
+};
+struct start_failed {
+  agent_path id;
+  failure cause;
+};
+/// None of the nodes that the child may run on is there. The other answer to a start; nothing was started.
+struct unavailable {
+  agent_path id;
+  failure cause;
+};
+/// A node of a child that waits is there (again).
+struct available {
+  agent_path id;
+};
+/// A life ended. `token` empty: whichever life the child has. Also the only answer to `act::stop`.
+struct down {
+  agent_path id;
+  incarnation_token token;
+  exit_reason reason = exit_reason::normal;
+  failure cause;  ///< The first cause where the child is a branch that gave up.
+};
+/// A timer set by `act::timer` ran out. Timers can't be cancelled: those of an older generation are ignored.
+struct timer {
+  agent_path id;
+  std::uint64_t generation = 0;
+};
+/// Stop all children in reverse order, then finish.
+struct stop {
+  exit_reason reason = exit_reason::shutdown;
+};
+/// A person's or a manager's order. Unknown ids are ignored.
+struct order {
+  /// start: starts a child that is down, and lifts a quarantine. terminate: stops it; it stays down. restart: both,
+  /// without counting, and forgets the child's past failures.
+  enum class kind : std::uint8_t { start, terminate, restart };
+  kind what = kind::restart;
+  agent_path id;
+};
+
+using event = std::variant<start, started, start_failed, unavailable, available, down, timer, stop, order>;
+
+}  // namespace on
+
+/// What a supervisor wants done, in this order.
+namespace act {
+
+/// Start a life. Answered by exactly one of started, start_failed, unavailable; or by down, if a stop follows first.
+struct start {
+  agent_path id;
+};
+/// Ask, wait for the child's shutdown time, kill, await the end. Answered by exactly one down. Also given for a child
+/// whose start is not answered yet.
+struct stop {
+  agent_path id;
+};
+/// Send `on::timer` back after `delay`.
+struct timer {
+  agent_path id;
+  std::uint64_t generation = 0;
+  milliseconds delay{0};
+};
+/// For people: the child's state changed.
+struct report {
+  agent_path id;
+  bool branch = false;
+  agent_state state = agent_state::planned;
+  exit_reason reason = exit_reason::normal;
+  failure cause;
+  std::int64_t restarts = 0;
+};
+/// Every child had its turn at the start: each runs, waits for a node or its restart, or is quarantined.
+struct up {};
+/// Last action: intensity exceeded, or a leaf did not start at the first attempt. All children are down. `cause` is
+/// the first error; its text names the agent that had it.
+struct give_up {
+  failure cause;
+};
+/// Last action: stopped as ordered or by auto_shutdown. All children are down.
+struct finished {
+  exit_reason reason = exit_reason::shutdown;
+};
+
+using action = std::variant<start, stop, timer, report, up, give_up, finished>;
+
+}  // namespace act
+
+/// One supervisor. Not thread safe.
+class machine {
+ public:
+  /// Yields a number in [0, 1): the jitter of backoffs.
+  using random = std::function<double()>;
+
+  /// Precondition: `check(flags, children)` holds.
+  machine(supervisor_flags flags, std::vector<child_spec> children, random jitter);
+
+  /// Takes one event. Events that do not fit the state (late answers, old timers, unknown ids) yield no action.
+  std::vector<act::action> handle(const on::event& e, steady_time now);
+
+  /// The state of a child as people see it; nothing for an unknown id.
+  [[nodiscard]] std::optional<agent_state> state_of(const agent_path& id) const;
+  [[nodiscard]] const child_spec* spec_of(const agent_path& id) const;
+  /// Children that were ordered to start and whose end has not been seen.
+  [[nodiscard]] std::size_t alive() const;
+  /// True once give_up or finished was handed out.
+  [[nodiscard]] bool done() const noexcept { return mode_ == mode::done; }
+
+ private:
+  enum class mode : std::uint8_t { fresh, open, closing, done };
+  enum class phase : std::uint8_t {
+    idle,    ///< Never started, or stopped with its supervisor.
+    queued,  ///< Its turn in the order of starts comes.
+    starting,
+    running,
+    stopping,
+    backoff,  ///< Its restart timer runs.
+    grouped,  ///< Down until its group is started again.
+    waiting,  ///< No node for it.
+    quarantined,
+    stopped,  ///< By order.
+    ended     ///< Its work is done: temporary, or transient after a normal end.
+  };
+  struct child {
+    child_spec spec;
+    phase now = phase::idle;
+    phase after_stop = phase::idle;
+    incarnation_token token;
+    bool sequenced = false;  ///< Its start belongs to the ordered sequence; the next one waits for it.
+    bool was_up = false;
+    steady_time up_since;
+    std::int64_t streak = 0;  ///< Restarts since its last stable life; the exponent of the backoff.
+    std::int64_t restarts = 0;
+    std::uint64_t generation = 0;
+  };
+  struct restart_note {
+    steady_time at;
+    std::size_t child = 0;
+    failure cause;
+  };
+  /// A restart of all children from `first` on.
+  struct group {
+    std::size_t first = 0;
+    bool rested = false;  ///< Its backoff is over.
+    std::uint64_t generation = 0;
+  };
+
+  void take(const on::start&, steady_time);
+  void take(const on::started&, steady_time);
+  void take(const on::start_failed&, steady_time);
+  void take(const on::unavailable&, steady_time);
+  void take(const on::available&, steady_time);
+  void take(const on::down&, steady_time);
+  void take(const on::timer&, steady_time);
+  void take(const on::stop&, steady_time);
+  void take(const on::order&, steady_time);
+
+  child* find(const agent_path& id);
+  [[nodiscard]] const child* find(const agent_path& id) const;
+  [[nodiscard]] std::size_t index_of(const child& c) const;
+  static bool is_alive(const child& c);
+  [[nodiscard]] bool in_group(const child& c) const;
+
+  void step();
+  void advance_group();
+  void start_next();
+  void begin_start(child& c, bool sequenced);
+  void begin_stop(child& c, phase after);
+  /// Its supervisor or its group is going down, and its turn to be stopped has not come.
+  [[nodiscard]] bool to_be_stopped(const child& c) const;
+  void begin_rest(child& c, exit_reason reason, const failure& cause);
+  void ended_while_stopping(child& c, const on::down& e);
+  void life_failed(child& c, exit_reason reason, const failure& cause, steady_time now);
+  void count_and_restart(child& c, exit_reason reason, const failure& cause, steady_time now);
+  void restart_group(std::size_t first, milliseconds delay);
+  void too_many(child& c, exit_reason reason, const failure& cause);
+  void child_done(child& c, exit_reason reason, const failure& cause);
+  void close(act::action last);
+  void close_step();
+  milliseconds next_delay(child& c);
+  [[nodiscard]] failure first_cause(const child& c, const failure& latest) const;
+  void forget(const child& c);
+  void report(const child& c, agent_state state, exit_reason reason = exit_reason::normal, const failure& cause = {});
+  [[nodiscard]] static agent_state visible(phase p);
+
+  supervisor_flags flags_;
+  std::vector<child> children_;
+  random jitter_;
+  mode mode_ = mode::fresh;
+  bool up_ = false;
+  std::deque<restart_note> window_;  ///< Restarts within the last period, oldest first; at most `intensity` of them.
+  std::optional<group> group_;
+  std::uint64_t group_generation_ = 0;
+  act::action last_ = act::finished{};
+  std::vector<act::action> out_;
+};
+
+}  // namespace cadre::actors::supervision
