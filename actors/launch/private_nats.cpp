@@ -1,0 +1,138 @@
+#include "actors/launch/private_nats.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <charconv>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sstream>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace cadre::launch {
+
+namespace {
+
+constexpr int greeting_wait_ms = 200;
+constexpr milliseconds leftover_grace{10'000};
+constexpr int payload_bytes_max = 2 << 20;  // Room for our largest message, 1 MiB, in its envelope.
+
+std::string find_program() {
+  std::string places = "/usr/sbin:/usr/local/bin:/usr/bin";
+  if (const char* path = ::getenv("PATH")) places = std::string(path) + ":" + places;
+  std::istringstream in(places);
+  for (std::string place; std::getline(in, place, ':');) {
+    const auto file = place + "/nats-server";
+    if (!place.empty() && ::access(file.c_str(), X_OK) == 0) return file;
+  }
+  return {};
+}
+
+bool wait_for(int fd, short events) {
+  pollfd watched{fd, events, 0};
+  return ::poll(&watched, 1, greeting_wait_ms) == 1 && (watched.revents & events) != 0;
+}
+
+}  // namespace
+
+result<std::shared_ptr<private_nats>> private_nats::prepare(const state_dir& state, const std::string& password,
+                                                            int port) {
+  const std::shared_ptr<private_nats> self(new private_nats);
+  self->folder_ = state.nats();
+  self->log_ = state.log("nats");
+  self->password_ = password;
+  self->program_ = find_program();
+  if (self->program_.empty()) {
+    return fail(errc::command_not_found, "there is no nats-server on this machine; install it with: deploy/install");
+  }
+  if (auto clear = self->clear_leftovers(); !clear) return tl::unexpected<failure>{clear.error()};
+  self->port_given_ = port != 0;
+  if (self->port_given_) {
+    if (auto usable = check_loopback_port(port); !usable) return tl::unexpected<failure>{usable.error()};
+    self->port_ = port;
+  }
+  return self;
+}
+
+result<void> private_nats::clear_leftovers() const {
+  const auto text = read_file(folder_ + "/nats.pid").value_or("");
+  pid_t pid = 0;
+  std::from_chars(text.data(), text.data() + text.size(), pid);
+  const auto command = pid > 1 ? read_file("/proc/" + std::to_string(pid) + "/cmdline").value_or("") : std::string{};
+  if (command.find(folder_ + "/nats.conf") == std::string::npos) return {};
+  if (!end_process(pid, SIGTERM, SIGKILL, leftover_grace)) {
+    return fail(errc::unreachable, "a nats-server that was left behind (pid " + std::to_string(pid) + ") does not end");
+  }
+  return {};
+}
+
+result<program> private_nats::make_program() {
+  if (auto clear = clear_leftovers(); !clear) return tl::unexpected<failure>{clear.error()};
+  // Once clients know the port it stays; before that a port lost to somebody else is simply replaced.
+  if (!port_given_ && !was_ready_) {
+    const auto port = free_loopback_port();
+    if (!port) return tl::unexpected<failure>{port.error()};
+    port_ = *port;
+  }
+  if (auto usable = check_loopback_port(port_); !usable) return tl::unexpected<failure>{usable.error()};
+  rotate_log(log_);
+  // The server's config language takes JSON, which settles every question of quoting.
+  const nlohmann::json config{{"host", "127.0.0.1"},
+                              {"port", port_},
+                              {"server_name", "cadre"},
+                              {"max_payload", payload_bytes_max},
+                              {"pid_file", folder_ + "/nats.pid"},
+                              {"jetstream", {{"store_dir", folder_}}},
+                              {"authorization", {{"user", "cadre"}, {"password", password_}}}};
+  const auto file = folder_ + "/nats.conf";
+  if (auto written = write_atomically(file, config.dump(2) + "\n", 0600); !written) {
+    return tl::unexpected<failure>{written.error()};
+  }
+  program out;
+  out.path = program_;
+  out.argv = {"nats-server", "-c", file};
+  out.env = environment_without("NATS");
+  out.folder = folder_;
+  out.log_file = log_;
+  out.death_signal = SIGTERM;
+  return out;
+}
+
+child_spec private_nats::spec(const std::shared_ptr<private_nats>& self) {
+  child_spec out;
+  out.name = "nats";
+  out.policy = {1, milliseconds{10'000}, SIGTERM, SIGKILL};
+  out.make = [self] { return self->make_program(); };
+  return out;
+}
+
+bool private_nats::ready() const {
+  const descriptor fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port_));
+  if (!fd || port_ == 0) return false;
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (errno != EINPROGRESS || !wait_for(fd.get(), POLLOUT) ||
+        ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
+      return false;
+    }
+  }
+  std::array<char, 5> greeting{};
+  const bool yes = wait_for(fd.get(), POLLIN) && ::recv(fd.get(), greeting.data(), greeting.size(), 0) == 5 &&
+                   std::string_view(greeting.data(), 5) == "INFO ";
+  was_ready_ = was_ready_ || yes;
+  return yes;
+}
+
+std::string private_nats::url() const {
+  return "nats://cadre:" + password_ + "@127.0.0.1:" + std::to_string(port_);
+}
+
+}  // namespace cadre::launch
