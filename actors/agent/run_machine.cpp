@@ -58,10 +58,11 @@ run_machine::actions run_machine::on_outcome(const outcome& answer) {
   const auto found = pending_.find(answer.command);
   if (found == pending_.end()) return out;
   if (answer.status == outcome_status::busy || answer.status == outcome_status::in_doubt) {
-    out.push_back(send_command{found->second.what});
+    out.push_back(send_command{found->second.what, true});
     return out;
   }
   const bool was_last = answer.command == last_command_;
+  const bool was_failure = std::holds_alternative<run_fail>(found->second.what.body);
   if (std::holds_alternative<run_progress>(found->second.what.body)) progress_pending_ = false;
   pending_bytes_ -= found->second.bytes;
   pending_.erase(found);
@@ -74,8 +75,8 @@ run_machine::actions run_machine::on_outcome(const outcome& answer) {
     if (!first_error_) first_error_ = answer.error;
     kill(out);
   }
-  if (was_last && answer.status == outcome_status::committed) {
-    over(out, ending_ && !*ending_ ? ending_->error() : first_error_.value_or(failure{}), false);
+  if (was_last && (answer.status == outcome_status::committed || was_failure)) {
+    over(out, first_error_.value_or(failure{}), superseded_);
   } else {
     if (was_last) last_command_ = {};
     settle(out);
@@ -110,7 +111,7 @@ void run_machine::send(actions& out, command_body body, std::size_t bytes) {
   c.body = std::move(body);
   pending_.emplace(c.id, pending_command{c, bytes});
   pending_bytes_ += bytes;
-  out.push_back(send_command{std::move(c)});
+  out.push_back(send_command{std::move(c), false});
 }
 
 void run_machine::take(actions& out, const protocol_item& item) {

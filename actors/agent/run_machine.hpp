@@ -21,6 +21,7 @@ class run_machine {
  public:
   struct send_command {
     command what;
+    bool again = false;  ///< It was sent before: pause first.
   };
   struct kill_process {};
   struct pause_process {};  ///< Too much of its output is not durable yet: let it wait.

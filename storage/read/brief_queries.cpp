@@ -11,7 +11,8 @@ std::vector<std::pair<std::string, query>> brief_parts(const std::string& compan
   return {
       {"as_of", {"SELECT clock_timestamp() AS at, " + since_last + "::text AS since, $1::text AS company", mine}},
       {"decisions",
-       {"SELECT e.id, e.severity, e.problem, e.origin, e.count, e.cause_code, e.cause, e.status, e.raised_at, e.last_at "
+       {"SELECT e.id, e.severity, e.problem, e.origin, e.count, e.cause_code, e.cause, e.status, e.raised_at, "
+        "e.last_at "
         "FROM cadre.escalation e WHERE e.company = $1 AND e.in_inbox AND e.status <> 'resolved' "
         "ORDER BY array_position(ARRAY['critical', 'error', 'warning', 'info'], e.severity), e.raised_at, e.id "
         "LIMIT 50",
@@ -24,12 +25,13 @@ std::vector<std::pair<std::string, query>> brief_parts(const std::string& compan
        {"SELECT r.agent, r.error_code, r.error, count(*) AS runs, max(r.ended_at) AS last_at, "
         "count(*) FILTER (WHERE t.status IN ('complete', 'review', 'approved')) AS recovered "
         "FROM cadre.run r JOIN cadre.task t ON t.company = r.company AND t.id = r.task WHERE r.company = $1 AND "
-        "r.status IN ('failed', 'expired') AND r.ended_at > " + since_last +
-            " GROUP BY r.agent, r.error_code, r.error ORDER BY count(*) DESC, r.agent, r.error LIMIT 10",
+        "r.status IN ('failed', 'expired') AND r.ended_at > " +
+            since_last + " GROUP BY r.agent, r.error_code, r.error ORDER BY count(*) DESC, r.agent, r.error LIMIT 10",
         mine}},
       {"missed_schedules",
        {"SELECT f.schedule, f.due_at, f.status, f.reason, t.status AS task FROM cadre.fire f LEFT JOIN cadre.task t "
-        "ON t.company = f.company AND t.id = f.task WHERE f.company = $1 AND f.due_at > " + since_last +
+        "ON t.company = f.company AND t.id = f.task WHERE f.company = $1 AND f.due_at > " +
+            since_last +
             " AND (f.status = 'skipped' OR t.status = 'failed') ORDER BY f.due_at DESC, f.schedule LIMIT 10",
         mine}},
       {"overdue_audits",
@@ -40,8 +42,8 @@ std::vector<std::pair<std::string, query>> brief_parts(const std::string& compan
       {"changes",
        {"SELECT p.dataset, p.worker, (array_agg(p.rows_after ORDER BY p.at DESC))[1] AS rows, "
         "sum(p.rows_added) AS added, sum(p.rows_changed) AS changed, sum(p.rows_removed) AS removed, "
-        "max(p.at) AS last_at FROM cadre.promotion p WHERE p.company = $1 AND p.at > " + since_last +
-            " GROUP BY p.dataset, p.worker ORDER BY p.dataset, p.worker LIMIT 40",
+        "max(p.at) AS last_at FROM cadre.promotion p WHERE p.company = $1 AND p.at > " +
+            since_last + " GROUP BY p.dataset, p.worker ORDER BY p.dataset, p.worker LIMIT 40",
         mine}},
       {"agents",
        {"SELECT a.path, a.role, a.state, a.node, a.restarts, a.last_cause, r.metrics, r.ended_at AS metrics_at, "

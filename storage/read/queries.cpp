@@ -45,19 +45,21 @@ query task(const std::string& company, const std::string& id) {
 }
 
 query task_runs(const std::string& company, const std::string& id) {
-  return {"SELECT r.id, r.attempt, r.agent, r.node, r.incarnation, r.status, r.error_code, r.error, r.stderr_tail, "
-          "r.progress, r.metrics, r.started_at, r.ended_at, r.lease_until FROM cadre.run r "
-          "WHERE r.company = $1 AND r.task = $2::uuid ORDER BY r.attempt",
-          {company, id}};
+  return {
+      "SELECT r.id, r.attempt, r.agent, r.node, r.incarnation, r.status, r.error_code, r.error, r.stderr_tail, "
+      "r.progress, r.metrics, r.started_at, r.ended_at, r.lease_until FROM cadre.run r "
+      "WHERE r.company = $1 AND r.task = $2::uuid ORDER BY r.attempt",
+      {company, id}};
 }
 
 query task_outputs(const std::string& company, const std::string& id) {
-  return {"SELECT o.id, o.dataset, o.worker, o.mode, o.row_count, o.status, o.auditors, o.sealed_at, "
-          "(SELECT coalesce(json_agg(json_build_object('auditor', v.auditor, 'passed', v.passed, 'findings', "
-          "v.findings, 'at', v.at) ORDER BY v.at), '[]') FROM cadre.verdict v WHERE v.company = o.company AND "
-          "v.output = o.id) AS verdicts FROM cadre.output o WHERE o.company = $1 AND o.task = $2::uuid "
-          "ORDER BY o.dataset",
-          {company, id}};
+  return {
+      "SELECT o.id, o.dataset, o.worker, o.mode, o.row_count, o.status, o.auditors, o.sealed_at, "
+      "(SELECT coalesce(json_agg(json_build_object('auditor', v.auditor, 'passed', v.passed, 'findings', "
+      "v.findings, 'at', v.at) ORDER BY v.at), '[]') FROM cadre.verdict v WHERE v.company = o.company AND "
+      "v.output = o.id) AS verdicts FROM cadre.output o WHERE o.company = $1 AND o.task = $2::uuid "
+      "ORDER BY o.dataset",
+      {company, id}};
 }
 
 query task_counts(const std::string& company) {
@@ -66,50 +68,57 @@ query task_counts(const std::string& company) {
 }
 
 query leader(const std::string& company) {
-  return {"SELECT l.node, l.epoch, l.since, l.lease_until, l.lease_until < clock_timestamp() AS lease_over, "
-          "l.ended_at, l.end_reason FROM cadre.leader l JOIN cadre.fence f ON f.company = l.company AND "
-          "f.epoch = l.epoch WHERE l.company = $1",
-          {company}};
+  return {
+      "SELECT l.node, l.epoch, l.since, l.lease_until, l.lease_until < clock_timestamp() AS lease_over, "
+      "l.ended_at, l.end_reason FROM cadre.leader l JOIN cadre.fence f ON f.company = l.company AND "
+      "f.epoch = l.epoch WHERE l.company = $1",
+      {company}};
 }
 
 query nodes(const std::string& company) {
-  return {"SELECT n.name, n.roles, n.state, n.host, n.pid, n.version, n.life, n.since, n.seen_at, n.rss_bytes, "
-          "n.agents FROM cadre.node n WHERE n.company = $1 AND NOT n.retired ORDER BY n.name",
-          {company}};
+  return {
+      "SELECT n.name, n.roles, n.state, n.host, n.pid, n.version, n.life, n.since, n.seen_at, n.rss_bytes, "
+      "n.agents FROM cadre.node n WHERE n.company = $1 AND NOT n.retired ORDER BY n.name",
+      {company}};
 }
 
 query agents(const std::string& company) {
-  return {"SELECT a.path, a.role, a.about, a.mode, a.reports_to, a.nodes, a.node, a.state, a.epoch, a.restarts, "
-          "a.last_reason, a.last_cause, a.changed_at, (SELECT count(*) FROM cadre.run r WHERE r.company = a.company "
-          "AND r.agent = a.path AND r.status = 'active') AS active_runs FROM cadre.agent a "
-          "WHERE a.company = $1 AND NOT a.retired ORDER BY a.position",
-          {company}};
+  return {
+      "SELECT a.path, a.role, a.about, a.mode, a.reports_to, a.nodes, a.node, a.state, a.epoch, a.restarts, "
+      "a.last_reason, a.last_cause, a.changed_at, (SELECT count(*) FROM cadre.run r WHERE r.company = a.company "
+      "AND r.agent = a.path AND r.status = 'active') AS active_runs FROM cadre.agent a "
+      "WHERE a.company = $1 AND NOT a.retired ORDER BY a.position",
+      {company}};
 }
 
 query agent(const std::string& company, const std::string& path) {
-  return {"SELECT a.path, a.role, a.about, a.mode, a.reports_to, a.nodes, a.node, a.state, a.epoch, a.restarts, "
-          "a.last_reason, a.last_cause, a.changed_at, a.retired FROM cadre.agent a "
-          "WHERE a.company = $1 AND a.path = $2",
-          {company, path}};
+  return {
+      "SELECT a.path, a.role, a.about, a.mode, a.reports_to, a.nodes, a.node, a.state, a.epoch, a.restarts, "
+      "a.last_reason, a.last_cause, a.changed_at, a.retired FROM cadre.agent a "
+      "WHERE a.company = $1 AND a.path = $2",
+      {company, path}};
 }
 
 query agent_events(const std::string& company, const std::string& path, std::int64_t limit) {
-  return {"SELECT e.at, e.state, e.reason, e.cause, e.node, e.restarts FROM cadre.agent_event e "
-          "WHERE e.company = $1 AND e.agent = $2 ORDER BY e.at DESC, e.id DESC LIMIT $3::bigint",
-          {company, path, number(limit)}};
+  return {
+      "SELECT e.at, e.state, e.reason, e.cause, e.node, e.restarts FROM cadre.agent_event e "
+      "WHERE e.company = $1 AND e.agent = $2 ORDER BY e.at DESC, e.id DESC LIMIT $3::bigint",
+      {company, path, number(limit)}};
 }
 
 query agent_runs(const std::string& company, const std::string& path, std::int64_t limit) {
-  return {"SELECT r.id, r.task, t.title, r.attempt, r.status, r.node, r.error_code, r.error, r.metrics, r.started_at, "
-          "r.ended_at FROM cadre.run r JOIN cadre.task t ON t.company = r.company AND t.id = r.task "
-          "WHERE r.company = $1 AND r.agent = $2 ORDER BY r.started_at DESC LIMIT $3::bigint",
-          {company, path, number(limit)}};
+  return {
+      "SELECT r.id, r.task, t.title, r.attempt, r.status, r.node, r.error_code, r.error, r.metrics, r.started_at, "
+      "r.ended_at FROM cadre.run r JOIN cadre.task t ON t.company = r.company AND t.id = r.task "
+      "WHERE r.company = $1 AND r.agent = $2 ORDER BY r.started_at DESC LIMIT $3::bigint",
+      {company, path, number(limit)}};
 }
 
 query agent_log(const std::string& company, const std::string& path, std::int64_t limit) {
-  return {"SELECT * FROM (SELECT j.at, j.level, j.text, j.data, j.run FROM cadre.journal j WHERE j.company = $1 AND "
-          "j.agent = $2 ORDER BY j.at DESC, j.line DESC LIMIT $3::bigint) latest ORDER BY at",
-          {company, path, number(limit)}};
+  return {
+      "SELECT * FROM (SELECT j.at, j.level, j.text, j.data, j.run FROM cadre.journal j WHERE j.company = $1 AND "
+      "j.agent = $2 ORDER BY j.at DESC, j.line DESC LIMIT $3::bigint) latest ORDER BY at",
+      {company, path, number(limit)}};
 }
 
 query inbox(const std::string& company) {
@@ -139,33 +148,37 @@ query escalation_hops(const std::string& company, const std::string& id) {
 }
 
 query schedules(const std::string& company) {
-  return {"SELECT s.name, s.agent, s.cron, s.tz, s.watcher, (SELECT json_agg(json_build_object('due', f.due_at, "
-          "'status', f.status, 'task', t.status, 'reason', f.reason) ORDER BY f.due_at DESC) FROM (SELECT * FROM "
-          "cadre.fire x WHERE x.company = s.company AND x.schedule = s.name ORDER BY x.due_at DESC LIMIT 5) f "
-          "LEFT JOIN cadre.task t ON t.company = f.company AND t.id = f.task) AS last FROM cadre.schedule s "
-          "WHERE s.company = $1 AND NOT s.retired ORDER BY s.name",
-          {company}};
+  return {
+      "SELECT s.name, s.agent, s.cron, s.tz, s.watcher, (SELECT json_agg(json_build_object('due', f.due_at, "
+      "'status', f.status, 'task', t.status, 'reason', f.reason) ORDER BY f.due_at DESC) FROM (SELECT * FROM "
+      "cadre.fire x WHERE x.company = s.company AND x.schedule = s.name ORDER BY x.due_at DESC LIMIT 5) f "
+      "LEFT JOIN cadre.task t ON t.company = f.company AND t.id = f.task) AS last FROM cadre.schedule s "
+      "WHERE s.company = $1 AND NOT s.retired ORDER BY s.name",
+      {company}};
 }
 
 query fires(const std::string& company, const std::string& schedule, std::int64_t limit) {
-  return {"SELECT f.due_at, f.fired_at, f.status, f.reason, f.task, t.status AS task_status FROM cadre.fire f "
-          "LEFT JOIN cadre.task t ON t.company = f.company AND t.id = f.task WHERE f.company = $1 AND "
-          "f.schedule = $2 ORDER BY f.due_at DESC LIMIT $3::bigint",
-          {company, schedule, number(limit)}};
+  return {
+      "SELECT f.due_at, f.fired_at, f.status, f.reason, f.task, t.status AS task_status FROM cadre.fire f "
+      "LEFT JOIN cadre.task t ON t.company = f.company AND t.id = f.task WHERE f.company = $1 AND "
+      "f.schedule = $2 ORDER BY f.due_at DESC LIMIT $3::bigint",
+      {company, schedule, number(limit)}};
 }
 
 query datasets(const std::string& company) {
-  return {"SELECT c.dataset, c.worker, count(*) AS rows, max(c.at) AS changed_at FROM cadre.canonical c "
-          "WHERE c.company = $1 GROUP BY c.dataset, c.worker ORDER BY c.dataset, c.worker",
-          {company}};
+  return {
+      "SELECT c.dataset, c.worker, count(*) AS rows, max(c.at) AS changed_at FROM cadre.canonical c "
+      "WHERE c.company = $1 GROUP BY c.dataset, c.worker ORDER BY c.dataset, c.worker",
+      {company}};
 }
 
 query canonical(const std::string& company, const std::string& dataset, const std::string& worker,
                 const std::string& after, std::int64_t limit) {
-  return {"SELECT c.worker, c.key, c.row, c.at FROM cadre.canonical c WHERE c.company = $1 AND c.dataset = $2 AND "
-          "($3 = '' OR c.worker = $3) AND ($4 = '' OR (c.worker, c.key) > (split_part($4, ' ', 1), "
-          "substr($4, strpos($4, ' ') + 1))) ORDER BY c.worker, c.key LIMIT $5::bigint",
-          {company, dataset, worker, after, number(limit)}};
+  return {
+      "SELECT c.worker, c.key, c.row, c.at FROM cadre.canonical c WHERE c.company = $1 AND c.dataset = $2 AND "
+      "($3 = '' OR c.worker = $3) AND ($4 = '' OR (c.worker, c.key) > (split_part($4, ' ', 1), "
+      "substr($4, strpos($4, ' ') + 1))) ORDER BY c.worker, c.key LIMIT $5::bigint",
+      {company, dataset, worker, after, number(limit)}};
 }
 
 query brain(const std::string& company) {
@@ -182,9 +195,11 @@ query latest_brief(const std::string& company) {
           {company}};
 }
 
-query canonical_count(const std::string& company, const std::string& dataset, const std::string& worker) {
-  return {"SELECT count(*) AS rows FROM cadre.canonical WHERE company = $1 AND dataset = $2 AND worker = $3",
-          {company, dataset, worker}};
+query output(const std::string& company, const std::string& id) {
+  return {"SELECT o.status, o.worker, o.dataset, o.row_count, o.auditors, (SELECT count(*) FROM cadre.canonical c WHERE "
+          "c.company = o.company AND c.dataset = o.dataset AND c.worker = o.worker) AS canonical_rows "
+          "FROM cadre.output o WHERE o.company = $1 AND o.id = $2::uuid",
+          {company, id}};
 }
 
 }  // namespace cadre::storage::queries

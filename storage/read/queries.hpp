@@ -1,12 +1,12 @@
 #pragma once
 
+#include "reader.hpp"
+#include "schemas/agent_path.hpp"
+
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "reader.hpp"
-#include "schemas/agent_path.hpp"
 
 /// What people ask of the company's state: the SELECTs behind the listings, `status` and the brief. Pure text; every
 /// one is limited to a company and bounded in rows.
@@ -16,7 +16,7 @@ struct task_filter {
   std::string status;  ///< Empty: any. `open`: every status that is not terminal.
   std::string mode;
   std::string agent;
-  std::string after;   ///< Keyset paging: the id of the last task of the previous page.
+  std::string after;  ///< Keyset paging: the id of the last task of the previous page.
   std::int64_t limit = 50;
 };
 
@@ -57,7 +57,7 @@ query latest_brief(const std::string& company);
 /// The parts of a brief, for `reader::snapshot`. Deterministic: the same database gives the same document.
 std::vector<std::pair<std::string, query>> brief_parts(const std::string& company);
 
-/// Number of canonical rows that a worker has in a dataset, column `rows`.
-query canonical_count(const std::string& company, const std::string& dataset, const std::string& worker);
+/// One output with the number of rows that are canonical now for its worker and dataset (`canonical_rows`).
+query output(const std::string& company, const std::string& id);
 
 }  // namespace cadre::storage::queries

@@ -79,9 +79,8 @@ result<std::unique_ptr<reader>> reader::open(const std::string& url) {
 }
 
 result<std::string> reader::rows(std::string_view sql, const parameters& values) {
-  return impl_->guarded([&](pqxx::transaction_base& tx) {
-    return std::string{run(tx, as_array(sql), values)[0][0].c_str()};
-  });
+  return impl_->guarded(
+      [&](pqxx::transaction_base& tx) { return std::string{run(tx, as_array(sql), values)[0][0].c_str()}; });
 }
 
 result<std::string> reader::row(std::string_view sql, const parameters& values) {
@@ -107,11 +106,11 @@ result<void> reader::staged_rows(std::string_view company, std::string_view outp
   auto done = impl_->guarded([&](pqxx::transaction_base& tx) {
     std::int64_t last = -1;
     for (;;) {
-      const auto chunk = run(tx,
-                             "SELECT row_no, key, row::text FROM cadre.output_row WHERE company = $1 AND output = "
-                             "$2::uuid AND row_no > $3::bigint ORDER BY row_no LIMIT $4::int",
-                             {std::string{company}, std::string{output}, std::to_string(last),
-                              std::to_string(rows_per_chunk)});
+      const auto chunk =
+          run(tx,
+              "SELECT row_no, key, row::text FROM cadre.output_row WHERE company = $1 AND output = "
+              "$2::uuid AND row_no > $3::bigint ORDER BY row_no LIMIT $4::int",
+              {std::string{company}, std::string{output}, std::to_string(last), std::to_string(rows_per_chunk)});
       for (const auto& r : chunk) {
         last = r[0].as<std::int64_t>();
         if (!each(r[1].c_str(), r[2].c_str())) return true;

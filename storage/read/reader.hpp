@@ -1,5 +1,7 @@
 #pragma once
 
+#include "schemas/error.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -9,8 +11,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "schemas/error.hpp"
 
 /// Reading the company's state. Every connection here is cadre_reader in a read-only transaction: it can't write, and
 /// sees only the companies that its role was granted. Every call blocks: use it from the command line or from a

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "actors/runner/process.hpp"
+#include "bus/connection.hpp"
+#include "config/company.hpp"
+#include "schemas/ids.hpp"
+
+#include <caf/actor.hpp>
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace cadre::actors {
+
+/// What every agent of a node shares. Handed to agents as a shared, immutable value.
+struct agent_services {
+  std::shared_ptr<const config::company> company;
+  std::string node;
+  node_life_id life;
+  caf::actor commands;      ///< command_client
+  caf::actor reporter;      ///< node_reporter
+  caf::actor audit_reader;  ///< audit_reader (detached; blocks on the database)
+  std::shared_ptr<process_host> processes;
+  std::shared_ptr<bus::connection> bus;    ///< Null in tests without a bus: auditors then hear nothing.
+  std::map<std::string, std::string> env;  ///< For every agent's process: how to reach this company's data.
+};
+
+}  // namespace cadre::actors

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "actors/command/command_client.hpp"
+#include "agent_services.hpp"
+
+#include <caf/event_based_actor.hpp>
+
+#include <functional>
+
+namespace cadre::actors {
+
+/// Asks the writer for the epoch of this life and hands it to `then` once it is granted. Until then the agent lives and
+/// takes no work. Asks again for as long as the writer is away; quits the actor with the cause if it is refused.
+inline void ask_for_epoch(caf::event_based_actor* self, const agent_services& services, const agent_path& agent,
+                          const incarnation_token& token, std::function<void(epoch)> then) {
+  incarnation_start start;
+  start.token = token;
+  start.agent = agent;
+  start.node = services.node;
+  start.node_life = services.life;
+  command c;
+  c.id = new_id<command_id>();
+  c.from = "node." + services.node;
+  c.body = std::move(start);
+  self->request(services.commands, command_timeout, std::move(c))
+      .then(
+          [self, services, agent, token, then](const outcome& answer) {
+            if (answer.status == outcome_status::committed) return then(static_cast<epoch>(answer.value));
+            if (answer.status == outcome_status::rejected)
+              throw std::runtime_error("the writer refused this life: " + answer.error.message);
+            ask_for_epoch(self, services, agent, token, then);
+          },
+          [self, services, agent, token, then](const caf::error&) {
+            ask_for_epoch(self, services, agent, token, then);
+          });
+}
+
+/// Tells the writer that this life is over. Nobody waits for the answer: a next life ends this one all the same.
+inline void report_end(caf::event_based_actor* self, const agent_services& services, const incarnation_token& token,
+                       exit_reason reason, std::string cause) {
+  incarnation_end end;
+  end.token = token;
+  end.reason = reason;
+  end.cause = std::move(cause);
+  command c;
+  c.id = new_id<command_id>();
+  c.from = "node." + services.node;
+  c.body = std::move(end);
+  self->request(services.commands, command_timeout, std::move(c)).then([](const outcome&) {}, [](const caf::error&) {});
+}
+
+}  // namespace cadre::actors

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "actors/agent/agent_services.hpp"
+#include "actors/local_messages.hpp"
+#include "audit_machine.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace cadre::actors {
+
+/// The audit that is under way.
+struct running_audit {
+  running_audit(bus::delivery d, audit_machine m, run_id r)
+      : delivery{std::move(d)}, machine{std::move(m)}, run{std::move(r)} {}
+  bus::delivery delivery;
+  audit_machine machine;
+  run_id run;  ///< Names the audit to the process host.
+  std::optional<process_id> process;
+};
+
+struct auditor_state {
+  std::shared_ptr<const agent_services> services;
+  config::agent spec;
+  incarnation_token token;
+  epoch incarnation = 0;
+  std::vector<bus::event_consumer> consumers;  ///< One per audited worker.
+  std::deque<bus::delivery> waiting;           ///< Bounded by the consumers' ack_pending_max.
+  std::optional<running_audit> current;
+  bool stopping = false;
+  caf::error stop_reason;
+  static inline const char* name = "auditor";
+
+  ~auditor_state();  ///< A killed auditor leaves no process behind.
+};
+
+/// An auditor: hears of the outputs of the workers it audits from the event stream, as a durable consumer, so that none
+/// is missed while it restarts; checks one output at a time by its declared checks and its own command; sends a
+/// verdict, and answers for the event only once the verdict is on record. An audit that can't be carried out is tried
+/// again as its retry policy says, then escalated.
+/// Messages: audit_call (from its consumers), run_stdout, run_exited (from the process host).
+caf::behavior auditor_actor(caf::stateful_actor<auditor_state>* self, std::shared_ptr<const agent_services> services,
+                            config::agent spec, incarnation_token token);
+
+}  // namespace cadre::actors

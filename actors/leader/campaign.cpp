@@ -1,0 +1,59 @@
+#include "campaign.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace cadre::actors {
+
+namespace {
+
+constexpr std::chrono::milliseconds pause_after_failure{500};
+
+}  // namespace
+
+campaign::campaign(storage::candidate who, on_elected elected)
+    : who_{std::move(who)}, elected_{std::move(elected)}, thread_{[this] { run(); }} {}
+
+campaign::~campaign() {
+  {
+    std::lock_guard lock{mutex_};
+    stopping_ = true;
+    if (attempt_) attempt_->cancel();
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void campaign::run_again() {
+  {
+    std::lock_guard lock{mutex_};
+    reigning_ = false;
+  }
+  changed_.notify_all();
+}
+
+void campaign::run() {
+  std::string last_trouble;
+  std::unique_lock lock{mutex_};
+  while (!stopping_) {
+    attempt_ = std::make_shared<storage::leadership>(who_);
+    auto lead = attempt_;
+    lock.unlock();
+    const auto reign = lead->acquire();
+    lock.lock();
+    attempt_.reset();
+    if (stopping_) return;
+    if (!reign) {
+      // Once per kind of trouble: the database may be away for an hour.
+      if (reign.error().message != last_trouble) spdlog::warn("no candidacy yet: {}", reign.error().message);
+      last_trouble = reign.error().message;
+      changed_.wait_for(lock, pause_after_failure, [this] { return stopping_; });
+      continue;
+    }
+    last_trouble.clear();
+    reigning_ = true;
+    elected_(std::move(lead), *reign);
+    changed_.wait(lock, [this] { return stopping_ || !reigning_; });
+  }
+}
+
+}  // namespace cadre::actors

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "storage/leadership.hpp"
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+namespace cadre::actors {
+
+/// A control node's standing candidacy, on a thread of its own because waiting for the lock blocks. Wins a reign, hands
+/// it over, waits until that reign is over, and runs again.
+class campaign {
+ public:
+  using on_elected = std::function<void(std::shared_ptr<storage::leadership>, epoch)>;
+
+  /// `elected` is called on the campaign's thread and must not block.
+  campaign(storage::candidate who, on_elected elected);
+  /// Stops waiting for the lock and joins the thread. A reign that was handed over is not touched.
+  ~campaign();
+  campaign(const campaign&) = delete;
+  campaign& operator=(const campaign&) = delete;
+
+  /// The reign that was handed over is over: run again. Thread safe.
+  void run_again();
+
+ private:
+  void run();
+
+  storage::candidate who_;
+  on_elected elected_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+  bool reigning_ = false;
+  std::shared_ptr<storage::leadership> attempt_;  ///< So that the destructor can cancel it.
+  std::thread thread_;
+};
+
+}  // namespace cadre::actors

@@ -1,0 +1,155 @@
+#include "writer_actor.hpp"
+
+#include "actors/supervision/exits.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace cadre::actors {
+
+namespace {
+
+using writer = caf::stateful_actor<writer_state>;
+using std::chrono::milliseconds;
+
+/// Due times are looked at this often even if nothing says that something is due.
+constexpr milliseconds tick_every_max{1'000};
+constexpr milliseconds tick_every_min{5};
+
+/// What the bus may not ask of the writer.
+bool forbidden(const command& c) {
+  return std::holds_alternative<clock_tick>(c.body);
+}
+
+outcome refusal(const command& c) {
+  outcome o;
+  o.command = c.id;
+  o.status = outcome_status::rejected;
+  o.error = {errc::refused, "clock_tick is the leader's own command"};
+  return o;
+}
+
+/// Takes waiting batches up to the bound; a batch is never torn apart.
+std::vector<incoming_commands> take(writer_state& s, std::size_t commands_max) {
+  std::vector<incoming_commands> taken;
+  std::size_t count = 0;
+  while (!s.waiting.empty() && (taken.empty() || count + s.waiting.front().commands.size() <= commands_max)) {
+    count += s.waiting.front().commands.size();
+    taken.push_back(std::move(s.waiting.front()));
+    s.waiting.pop_front();
+  }
+  return taken;
+}
+
+void hand_out(const writer_outlets& outlets, storage::batch_result& result) {
+  if (!result.events.empty()) outlets.publish(std::move(result.events));
+  for (const auto& grant : result.grants) outlets.grant(grant);
+  for (const auto& revoke : result.revokes) outlets.revoke(revoke);
+}
+
+void wake_later(writer* self, milliseconds delay) {
+  self->delayed_send(self, std::clamp(delay, tick_every_min, tick_every_max),
+                     writer_wake{++self->state.wake_generation});
+}
+
+void end_reign(writer* self, const std::string& why) {
+  spdlog::warn("the writer's reign is over: {}", why);
+  self->quit(supervision::to_error({errc::not_leader, why}));
+}
+
+void answer(std::vector<incoming_commands>& batches, std::vector<outcome>& outcomes) {
+  std::size_t next = 0;
+  for (auto& batch : batches) {
+    std::vector<outcome> own;
+    own.reserve(batch.commands.size());
+    for (const auto& c : batch.commands) {
+      if (forbidden(c)) {
+        own.push_back(refusal(c));
+      } else {
+        own.push_back(std::move(outcomes[next++]));
+      }
+    }
+    batch.answer(std::move(own));
+  }
+}
+
+void flush(writer* self, const writer_outlets& outlets, const writer_options& options) {
+  auto& s = self->state;
+  s.flush_pending = false;
+  auto batches = take(s, options.batch_max);
+  std::vector<command> commands;
+  for (const auto& batch : batches)
+    for (const auto& c : batch.commands)
+      if (!forbidden(c)) commands.push_back(c);
+  auto result = s.engine->commit(commands);
+  ++s.commits;
+  answer(batches, result.outcomes);
+  hand_out(outlets, result);
+  if (result.lost_leadership) return end_reign(self, "another epoch began, or the database connection broke");
+  if (result.next_wakeup) wake_later(self, *result.next_wakeup);
+  if (!s.waiting.empty()) {
+    s.flush_pending = true;
+    self->send(self, writer_flush_atom_v);
+  }
+}
+
+void tick(writer* self, const writer_outlets& outlets) {
+  auto& s = self->state;
+  command c;
+  c.id = new_id<command_id>();
+  c.from = "leader";
+  clock_tick t;
+  t.at = s.engine->clock();
+  c.body = t;
+  auto result = s.engine->commit({c});
+  hand_out(outlets, result);
+  if (result.lost_leadership) return end_reign(self, "another epoch began, or the database connection broke");
+  if (result.outcomes.front().status == outcome_status::rejected)
+    spdlog::error("the writer's clock: {}", result.outcomes.front().error.message);
+  wake_later(self, result.next_wakeup.value_or(tick_every_max));
+}
+
+}  // namespace
+
+caf::behavior writer_actor(writer* self, std::shared_ptr<storage::leadership> lead,
+                           std::shared_ptr<const config::company> company, caf::actor owner, writer_outlets outlets,
+                           writer_options options) {
+  auto& s = self->state;
+  s.lead = std::move(lead);
+  s.engine = std::make_unique<storage::writer_engine>(*s.lead);
+  supervision::keep_exception_text(self);
+  self->set_exit_handler([self](const caf::exit_msg& m) {
+    if (auto down = self->state.lead->step_down("the node stops"); !down)
+      spdlog::warn("the reign did not end in order: {}", down.error().message);
+    self->quit(m.reason);
+  });
+  if (auto synced = s.engine->sync_company(*company); !synced) {
+    end_reign(self, "the org could not be written: " + synced.error().message);
+    return {};
+  }
+  const auto renew_every = s.lead->who().lease / 8;
+  self->send(owner, writer_ready_atom_v);
+  self->delayed_send(self, renew_every, writer_renew_atom_v);
+  wake_later(self, tick_every_min);
+  return {
+      [=](incoming_commands& batch) {
+        auto& state = self->state;
+        state.waiting.push_back(std::move(batch));
+        if (state.flush_pending) return;
+        // Lands behind everything that is in the mailbox now: that is the group of the next commit.
+        state.flush_pending = true;
+        self->send(self, writer_flush_atom_v);
+      },
+      [=](writer_flush_atom) { flush(self, outlets, options); },
+      [=](writer_wake wake) {
+        if (wake.generation == self->state.wake_generation) tick(self, outlets);
+      },
+      [=](writer_renew_atom) {
+        self->delayed_send(self, renew_every, writer_renew_atom_v);
+        if (auto renewed = self->state.engine->renew(); !renewed) end_reign(self, renewed.error().message);
+      },
+  };
+}
+
+}  // namespace cadre::actors

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "actors/local_messages.hpp"
+#include "config/company.hpp"
+#include "storage/leadership.hpp"
+#include "storage/writer_engine.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
+
+#include <deque>
+#include <functional>
+#include <memory>
+
+namespace cadre::actors {
+
+/// What the writer hands out after a commit. Called on the writer's thread; must not block.
+struct writer_outlets {
+  std::function<void(const run_grant&)> grant;
+  std::function<void(const run_revoke&)> revoke;
+  std::function<void(std::vector<event>)> publish;
+};
+
+struct writer_options {
+  std::size_t batch_max = 2'000;  ///< Commands of one transaction.
+};
+
+struct writer_state {
+  std::shared_ptr<storage::leadership> lead;  ///< Outlives the engine.
+  std::unique_ptr<storage::writer_engine> engine;
+  std::deque<incoming_commands> waiting;
+  bool flush_pending = false;
+  std::uint64_t wake_generation = 0;
+  std::uint64_t commits = 0;
+  static inline const char* name = "writer";
+};
+
+/// The only hand that writes. Spawn it detached: it blocks on the database, on a thread of its own.
+/// Group commit: whatever waits when a transaction ends forms the next one. Each `incoming_commands` is answered once,
+/// after commit. Quits with `not_leader` when its reign is over; sends `writer_ready` to `owner` once the org is
+/// written and commands may come.
+/// Messages: incoming_commands (from the bus, through the gate).
+caf::behavior writer_actor(caf::stateful_actor<writer_state>* self, std::shared_ptr<storage::leadership> lead,
+                           std::shared_ptr<const config::company> company, caf::actor owner, writer_outlets outlets,
+                           writer_options options);
+
+}  // namespace cadre::actors
