@@ -11,6 +11,7 @@
 #include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace cadre;
@@ -232,6 +233,7 @@ BOOST_AUTO_TEST_CASE(a_server_left_behind_is_ended_first) {
   const auto second = private_nats::prepare(*state, "secret");
   BOOST_REQUIRE(second);
   BOOST_TEST(!lives(*left));
+  ::waitpid(*left, nullptr, 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
