@@ -32,7 +32,7 @@ struct up_options {
   /// The program of the nodes, started as `PROGRAM node --name N --config F --state DIR`. Empty: this one.
   std::string node_program;
 
-  /// Makes roles, database and schema; the passwords and URLs are in runtime.database. Required.
+  /// Makes roles, database and schema; the passwords and URLs are in runtime.database. None: it is taken as it is.
   std::function<result<void>(const runtime&, std::stop_token)> prepare_database;
   /// True once the node answers. Asked every 50 ms. None: a node is ready when it was started.
   std::function<bool(const runtime&, const std::string& node)> node_ready;
