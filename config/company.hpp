@@ -1,16 +1,16 @@
 #pragma once
 
+#include "schemas/agent_path.hpp"
+#include "schemas/json_text.hpp"
+#include "schemas/org.hpp"
+#include "schemas/task.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "schemas/agent_path.hpp"
-#include "schemas/json_text.hpp"
-#include "schemas/org.hpp"
-#include "schemas/task.hpp"
 
 /// A company as its `cadre.yaml` describes it, checked and with every default filled in. The types are plain data;
 /// `config/load.hpp` makes them, and what it made is consistent: code that reads them need not check again.
@@ -29,10 +29,10 @@ struct backoff {
 /// Restart settings of a branch, as in OTP's supervisor flags.
 struct supervise {
   restart_strategy strategy = restart_strategy::one_for_one;
-  std::int64_t intensity = 3;      ///< Restarts allowed within `period`; 0: the first failure gives up.
+  std::int64_t intensity = 3;  ///< Restarts allowed within `period`; 0: the first failure gives up.
   milliseconds period{60'000};
   cadre::auto_shutdown shutdown_when = cadre::auto_shutdown::never;  ///< Key `auto_shutdown`.
-  backoff wait;                    ///< Key `backoff`: the pause before a restart. Ours; OTP has none.
+  backoff wait;  ///< Key `backoff`: the pause before a restart. Ours; OTP has none.
 };
 
 /// How long a child may take to stop.
@@ -70,8 +70,8 @@ struct output_spec {
 struct check_spec {
   enum class kind { schema, unique, not_null, range, max_drop, sql };
   kind type = kind::not_null;
-  std::string name;     ///< For people; made of the type and its columns if not given.
-  std::string dataset;  ///< Empty: every dataset of the worker.
+  std::string name;                  ///< For people; made of the type and its columns if not given.
+  std::string dataset;               ///< Empty: every dataset of the worker.
   std::vector<std::string> columns;  ///< unique, not_null; exactly one for range.
   std::optional<double> min, max;    ///< range.
   double max_drop_fraction = 0.0;    ///< max_drop: rows may shrink by at most this share of the canonical count.
@@ -90,23 +90,23 @@ struct escalation_rule {
 struct agent {
   agent_path path;
   agent_role role = agent_role::worker;
-  std::string title;                ///< A sentence for people (`about:`).
-  std::string mode;                 ///< Of the tasks it claims; its own name if not given.
-  std::vector<std::string> nodes;   ///< In order of preference; never empty after loading.
+  std::string title;               ///< A sentence for people (`about:`).
+  std::string mode;                ///< Of the tasks it claims; its own name if not given.
+  std::vector<std::string> nodes;  ///< In order of preference; never empty after loading.
   restart_type restart = restart_type::permanent;
   shutdown_time shutdown;
   bool significant = false;
   std::optional<supervise> branch;  ///< Managers and the ceo: settings of their branch.
   run_spec run;
   std::int64_t concurrency = 1;
-  milliseconds timeout{300'000};    ///< Of one run.
+  milliseconds timeout{300'000};  ///< Of one run.
   retry_policy retry;
   std::vector<output_spec> outputs;
-  std::vector<agent_path> needs;    ///< On a round (`up`'s first, `--once`) it runs after these.
-  std::vector<std::string> brain;   ///< Keys of the brain that its runs are given.
+  std::vector<agent_path> needs;   ///< On a round (`up`'s first, `--once`) it runs after these.
+  std::vector<std::string> brain;  ///< Keys of the brain that its runs are given.
   // Auditors.
   std::vector<agent_path> audits;
-  milliseconds within{300'000};     ///< A verdict is due this long after an output is sealed.
+  milliseconds within{300'000};  ///< A verdict is due this long after an output is sealed.
   std::vector<check_spec> checks;
   // Managers and the ceo.
   escalation_rule on_escalation;
@@ -138,8 +138,8 @@ struct brief_rule {
 };
 
 struct fleet {
-  milliseconds lease{5'000};          ///< A silent node or leader counts as lost after this.
-  milliseconds run_lease{15'000};     ///< A run not reported as held for this long is queued again.
+  milliseconds lease{5'000};       ///< A silent node or leader counts as lost after this.
+  milliseconds run_lease{15'000};  ///< A run not reported as held for this long is queued again.
 };
 
 struct company {

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "company.hpp"
+#include "schemas/error.hpp"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "company.hpp"
-#include "schemas/error.hpp"
 
 /// Reading `cadre.yaml`. One validator serves every entrance: what passes `cadre config check` starts.
 namespace cadre::config {
@@ -13,8 +13,8 @@ namespace cadre::config {
 /// A defect of a config file, with its place.
 struct problem {
   std::string file;
-  int line = 0;    ///< 1-based; 0 if the problem has no place.
-  int column = 0;  ///< 1-based.
+  int line = 0;         ///< 1-based; 0 if the problem has no place.
+  int column = 0;       ///< 1-based.
   std::string key;      ///< Dotted, for example `org.ceo.reports.data.supervise.intensity`.
   std::string message;  ///< What is wrong, what is allowed, and a did-you-mean where there is one.
 

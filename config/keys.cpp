@@ -1,0 +1,137 @@
+#include "config/keys.hpp"
+
+#include "config/key_bounds.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace cadre::config {
+namespace {
+
+constexpr std::array company_table{
+    key{.name = "company",
+        .type = shape::token,
+        .required = true,
+        .doc = "Name of the company: it keys every row and every subject."},
+    key{.name = "about", .doc = "A sentence for people."},
+    key{.name = "production",
+        .type = shape::boolean,
+        .fallback = "false",
+        .doc = "True refuses what is only meant for trying things out."},
+    key{.name = "nodes",
+        .type = shape::mapping_of,
+        .required = true,
+        .inner = &node_keys,
+        .doc = "The nodes of the fleet by name; at least one has the role control."},
+    key{.name = "fleet", .type = shape::mapping, .inner = &fleet_keys, .doc = "How fast a silent node counts as lost."},
+    key{.name = "defaults",
+        .type = shape::mapping,
+        .inner = &defaults_keys,
+        .doc = "What agents get that do not say otherwise."},
+    key{.name = "org",
+        .type = shape::mapping_of,
+        .required = true,
+        .min = 1,
+        .max = 1,
+        .inner = &agent_keys,
+        .doc = "The org chart: one root agent of the role ceo, by convention named ceo, with its reports."},
+    key{.name = "schedules", .type = shape::mapping_of, .inner = &schedule_keys, .doc = "Runs at set times, by name."}};
+
+constexpr std::array node_table{
+    key{.name = "roles",
+        .type = shape::choices,
+        .required = true,
+        .allowed = "control|work|gateway|egress",
+        .min = 1,
+        .max = 4,
+        .doc = "control may lead, work runs agents that name no node, gateway serves the console, egress may call the "
+               "outside world."},
+    key{.name = "max_agents",
+        .type = shape::integer,
+        .fallback = "0",
+        .max = 1e6,
+        .doc = "Most agents it runs at a time; 0: no limit."}};
+
+constexpr std::array fleet_table{
+    key{.name = "lease",
+        .type = shape::duration,
+        .fallback = "5s",
+        .min = 200,
+        .max = 5 * minute,
+        .doc = "A silent node or leader counts as lost after this. Shorter: faster takeover, more false alarms."},
+    key{.name = "run_lease",
+        .type = shape::duration,
+        .fallback = "15s",
+        .min = 200,
+        .max = hour,
+        .doc = "A run that no node reports as held for this long is queued again; at least fleet.lease."}};
+
+constexpr key cron_key{
+    .name = "cron",
+    .type = shape::cron,
+    .required = true,
+    .doc = "minute hour day-of-month month day-of-week, or @hourly, @daily, @weekly, @monthly, @yearly."};
+constexpr key zone_key{.name = "tz", .type = shape::zone, .fallback = "UTC", .doc = "The time zone; only UTC for now."};
+constexpr key watcher_key{
+    .name = "watcher",
+    .type = shape::path,
+    .required = true,
+    .doc = "The agent that raises the alarm when a moment is missed; another than the watched one."};
+
+constexpr std::array brief_table{cron_key, zone_key, watcher_key};
+
+constexpr std::array schedule_table{
+    key{.name = "agent", .type = shape::path, .required = true, .doc = "The agent that runs."},
+    cron_key,
+    zone_key,
+    watcher_key,
+    key{.name = "grace",
+        .type = shape::duration,
+        .fallback = "2m",
+        .min = 1 * second,
+        .max = 7 * day,
+        .doc = "Later than this after its moment, a fire is missed."},
+    key{.name = "priority",
+        .type = shape::priority,
+        .fallback = "2",
+        .doc = "Of its tasks: 0 or P0 (most urgent) to 3 or P3."},
+    key{.name = "payload", .type = shape::json, .doc = "Handed to the agent as the task's payload."},
+    key{.name = "overlap",
+        .type = shape::choice,
+        .fallback = "skip",
+        .allowed = "skip",
+        .later = "buffer_one|buffer_all|cancel_other|allow",
+        .doc = "A fire is left out while the one before still runs."},
+    key{.name = "catch_up", .supported = false},
+    key{.name = "jitter", .supported = false}};
+
+}  // namespace
+
+constinit const mapping company_keys{"company", company_table};
+constinit const mapping node_keys{"node", node_table};
+constinit const mapping fleet_keys{"fleet", fleet_table};
+constinit const mapping brief_keys{"brief", brief_table};
+constinit const mapping schedule_keys{"schedule", schedule_table};
+
+std::span<const mapping* const> all_mappings() noexcept {
+  static constexpr std::array<const mapping*, 16> all{
+      &company_keys,         &node_keys,          &fleet_keys,     &defaults_keys,
+      &restart_backoff_keys, &retry_backoff_keys, &supervise_keys, &retry_keys,
+      &escalation_keys,      &agent_keys,         &run_keys,       &output_keys,
+      &check_keys,           &range_keys,         &brief_keys,     &schedule_keys};
+  return all;
+}
+
+const key* mapping::find(std::string_view wanted) const noexcept {
+  const auto found = std::find_if(keys.begin(), keys.end(), [&](const key& k) { return k.name == wanted; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+std::vector<std::string_view> mapping::names() const {
+  std::vector<std::string_view> all;
+  for (const auto& k : keys)
+    if (k.supported) all.push_back(k.name);
+  return all;
+}
+
+}  // namespace cadre::config

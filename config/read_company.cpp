@@ -1,0 +1,103 @@
+#include "config/read.hpp"
+#include "config/units.hpp"
+
+namespace cadre::config {
+namespace {
+
+void read_defaults(const scope& keys, agent_defaults& out) {
+  read_supervise(keys.inner("supervise"), out.branch);
+  keys.read("restart", out.restart);
+  keys.read("shutdown", out.shutdown);
+  keys.read("concurrency", out.concurrency);
+  keys.read("timeout", out.timeout);
+  read_retry(keys.inner("retry"), out.retry);
+  read_escalation(keys.inner("on_escalation"), out.on_escalation);
+}
+
+void read_node(const std::string& name, const scope& keys, company& out) {
+  node n;
+  n.name = name;
+  keys.read_list("roles", n.roles);
+  keys.read("max_agents", n.max_agents);
+  out.nodes.push_back(std::move(n));
+}
+
+void read_schedule(const std::string& name, const scope& keys, company& out) {
+  schedule s;
+  s.name = name;
+  keys.read("agent", s.agent);
+  keys.read("cron", s.cron);
+  keys.read("tz", s.tz);
+  keys.read("watcher", s.watcher);
+  keys.read("grace", s.grace);
+  keys.read("priority", s.priority);
+  keys.read("payload", s.payload);
+  std::string overlap;
+  keys.read_choice("overlap", overlap);
+  out.schedules.push_back(std::move(s));
+}
+
+void read_brief(const scope& keys, company& out) {
+  brief_rule rule;
+  keys.read("cron", rule.cron);
+  keys.read("tz", rule.tz);
+  keys.read("watcher", rule.watcher);
+  out.brief = std::move(rule);
+}
+
+void read_backoff(const scope& keys, backoff& out) {
+  keys.read("initial", out.initial);
+  keys.read("max", out.max);
+  keys.read("factor", out.factor);
+  keys.read("jitter", out.jitter);
+  const bool own = keys.has("initial") || keys.has("max");
+  if (own && out.max < out.initial)
+    keys.complain(keys.has("max") ? "max" : "initial", "max " + duration_text(out.max) + " is below initial " +
+                                                           duration_text(out.initial) +
+                                                           "; allowed: max at least initial");
+}
+
+}  // namespace
+
+void read_supervise(const scope& keys, supervise& out) {
+  keys.read("strategy", out.strategy);
+  keys.read("intensity", out.intensity);
+  keys.read("period", out.period);
+  keys.read("auto_shutdown", out.shutdown_when);
+  read_backoff(keys.inner("backoff"), out.wait);
+}
+
+void read_retry(const scope& keys, retry_policy& out) {
+  keys.read("attempts", out.attempts);
+  read_backoff(keys.inner("backoff"), out.wait);
+}
+
+void read_escalation(const scope& keys, escalation_rule& out) {
+  keys.read("investigate", out.investigate);
+  keys.read("then", out.then);
+}
+
+void read_company(const scope& file, company& out) {
+  file.read("company", out.name);
+  file.read("about", out.about);
+  file.read("production", out.production);
+  file.each_inner("nodes", shape::token,
+                  [&](const std::string& name, const scope& keys) { read_node(name, keys, out); });
+  const scope fleet_scope = file.inner("fleet");
+  fleet_scope.read("lease", out.timing.lease);
+  fleet_scope.read("run_lease", out.timing.run_lease);
+  agent_defaults defaults;
+  read_defaults(file.inner("defaults"), defaults);
+  std::size_t roots = 0;
+  file.each_inner("org", shape::token, [&](const std::string& name, const scope& keys) {
+    if (++roots > 1) return;
+    read_agent(agent_path{name}, keys, defaults, out.agents);
+    if (keys.has("brief")) read_brief(keys.inner("brief"), out);
+  });
+  if (file.has("org") && roots != 1)
+    file.complain("org", "has " + std::to_string(roots) + " agents; allowed: exactly one root, of the role ceo");
+  file.each_inner("schedules", shape::token,
+                  [&](const std::string& name, const scope& keys) { read_schedule(name, keys, out); });
+}
+
+}  // namespace cadre::config

@@ -1,0 +1,133 @@
+#include "config/cron.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+namespace {
+
+using cadre::timestamp;
+using cadre::config::next_fire;
+using cadre::config::parse_cron;
+
+/// `2026-11-21 03:51` or with seconds, UTC.
+timestamp at(const char* text) {
+  int y = 0, seconds = 0;
+  unsigned mo = 0, d = 0, h = 0, mi = 0;
+  if (std::sscanf(text, "%d-%u-%u %u:%u:%d", &y, &mo, &d, &h, &mi, &seconds) < 5) throw std::logic_error(text);
+  using namespace std::chrono;
+  const auto day = sys_days{year{y} / month{mo} / std::chrono::day{d}};
+  return {duration_cast<microseconds>((day + hours{h} + minutes{mi} + std::chrono::seconds{seconds}).time_since_epoch())
+              .count()};
+}
+
+struct vector_case {
+  const char* cron;
+  const char* after;
+  const char* next;
+};
+
+BOOST_AUTO_TEST_SUITE(cron)
+
+// 2026-11-21 is a Saturday.
+BOOST_AUTO_TEST_CASE(next_fires) {
+  const vector_case cases[] = {
+      {"* * * * *", "2026-11-21 03:51", "2026-11-21 03:52"},
+      {"* * * * *", "2026-11-21 03:51:59", "2026-11-21 03:52"},
+      {"7 * * * *", "2026-11-21 03:07", "2026-11-21 04:07"},
+      {"7 * * * *", "2026-11-21 03:06:59", "2026-11-21 03:07"},
+      {"*/15 * * * *", "2026-11-21 03:45", "2026-11-21 04:00"},
+      {"5-20/5 * * * *", "2026-11-21 03:20", "2026-11-21 04:05"},
+      {"0 6 * * *", "2026-11-21 06:00", "2026-11-22 06:00"},
+      {"30 23 31 * *", "2026-11-21 00:00", "2026-12-31 23:30"},
+      {"0 0 29 2 *", "2026-11-21 00:00", "2028-02-29 00:00"},
+      {"0 0 29 2 *", "2096-03-01 00:00", "2104-02-29 00:00"},
+      {"0 9 * * mon-fri", "2026-11-21 12:00", "2026-11-23 09:00"},
+      {"0 9 * * MON", "2026-11-23 09:00", "2026-11-30 09:00"},
+      {"0 9 * * 7", "2026-11-21 12:00", "2026-11-22 09:00"},
+      {"0 9 * * 0", "2026-11-21 12:00", "2026-11-22 09:00"},
+      {"0 9 * * sat-sun", "2026-11-22 09:00", "2026-11-28 09:00"},
+      {"0 0 1 jan,jul *", "2026-11-21 00:00", "2027-01-01 00:00"},
+      {"0 0 1 Jul *", "2026-11-21 00:00", "2027-07-01 00:00"},
+      // Both day fields: either is enough.
+      {"0 0 13 * fri", "2026-11-21 00:00", "2026-11-27 00:00"},
+      {"0 0 13 * fri", "2026-12-12 00:00", "2026-12-13 00:00"},
+      // One of them begins with *: both must agree.
+      {"0 0 */2 * sun", "2026-11-22 00:00", "2026-11-29 00:00"},
+      {"59 23 31 12 *", "2026-12-31 23:58:59", "2026-12-31 23:59"},
+      {"59 23 31 12 *", "2026-12-31 23:59", "2027-12-31 23:59"},
+      {"@hourly", "2026-11-21 03:51", "2026-11-21 04:00"},
+      {"@daily", "2026-11-21 03:51", "2026-11-22 00:00"},
+      {"@midnight", "2026-11-21 03:51", "2026-11-22 00:00"},
+      {"@weekly", "2026-11-21 03:51", "2026-11-22 00:00"},
+      {"@monthly", "2026-11-21 03:51", "2026-12-01 00:00"},
+      {"@Yearly", "2026-11-21 03:51", "2027-01-01 00:00"},
+      {"@annually", "2026-11-21 03:51", "2027-01-01 00:00"},
+      {"  0   6\t* * * ", "2026-11-21 03:51", "2026-11-21 06:00"},
+      {"0 0 * * *", "1969-12-30 12:00", "1969-12-31 00:00"},
+  };
+  for (const auto& c : cases) {
+    const auto cron = parse_cron(c.cron);
+    BOOST_REQUIRE_MESSAGE(cron, c.cron << ": " << (cron ? "" : cron.error().message));
+    BOOST_TEST(to_iso(next_fire(*cron, at(c.after))) == to_iso(at(c.next)), c.cron << " after " << c.after);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_year_of_hours_has_as_many_fires) {
+  const auto cron = *parse_cron("0 */6 * * *");
+  int fires = 0;
+  for (auto t = at("2028-01-01 00:00"); t < at("2029-01-01 00:00"); t = next_fire(cron, t)) ++fires;
+  BOOST_TEST(fires == 366 * 4);
+}
+
+BOOST_AUTO_TEST_CASE(refused_with_the_field_and_what_it_allows) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"", "found 0 fields"},
+      {"* * * *", "found 4 fields; a cron expression has 5 fields"},
+      {"* * * * * *", "6 fields (with seconds) are not supported yet"},
+      {"* * * * * * *", "found 7 fields"},
+      {"60 * * * *", "minute `60`: allowed: 0 to 59"},
+      {"* 24 * * *", "hour `24`: allowed: 0 to 23"},
+      {"* * 0 * *", "day of month `0`: allowed: 1 to 31"},
+      {"* * 32 * *", "day of month"},
+      {"* * * 13 *", "month `13`: allowed: 1 to 12, or jan to dec"},
+      {"* * * * 8", "day of week `8`: allowed: 0 to 7, or sun to sat"},
+      {"* * * * mno", "day of week `mno`"},
+      {"a * * * *", "minute `a`"},
+      {"-1 * * * *", "minute `-1`"},
+      {"+1 * * * *", "minute `+1`"},
+      {"1- * * * *", "minute `1-`"},
+      {"1-2-3 * * * *", "minute `1-2-3`"},
+      {"20-10 * * * *", "the range runs backwards"},
+      {"*/0 * * * *", "a step is a number from 1 to 59"},
+      {"*/ * * * *", "a step is a number"},
+      {"*/x * * * *", "a step is a number"},
+      {"5/15 * * * *", "a step needs a range; write 5-59/15"},
+      {"1,,2 * * * *", "missing between two commas"},
+      {"1, * * * *", "missing after the last comma"},
+      {",1 * * * *", "missing between two commas"},
+      {"0 0 30 2 *", "never comes true"},
+      {"0 0 31 4,6,9,11 *", "never comes true"},
+      {"@every 15m", "`@every` is not supported yet"},
+      {"@reboot", "unknown macro `@reboot`; allowed: @hourly, @daily"},
+      {"@daily 5", "unknown macro"},
+      {"99999999999999999999 * * * *", "minute"},
+  };
+  for (const auto& [cron, part] : cases) {
+    const auto parsed = parse_cron(cron);
+    BOOST_REQUIRE_MESSAGE(!parsed, "accepted " << cron);
+    BOOST_TEST((parsed.error().code == cadre::errc::bad_value));
+    BOOST_TEST(parsed.error().message.find(part) != std::string::npos, cron << ": " << parsed.error().message);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(no_fire_past_the_last_year) {
+  BOOST_TEST(next_fire(*parse_cron("* * * * *"), at("9999-12-31 23:59")).empty());
+  BOOST_TEST(next_fire(*parse_cron("* * * * *"), timestamp{std::numeric_limits<std::int64_t>::max()}).empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
