@@ -63,6 +63,15 @@ struct step_down {};
 /// can.
 struct stop_company {};
 
+/// A person's order about an agent or this node: `restart`, `kill`, `drain`. Answered with order_answer.
+struct node_order {
+  operator_order order;
+};
+/// Code none: it is being done. not_found: the agent or its supervisor is not on this node.
+struct order_answer {
+  failure error;
+};
+
 // The node host to itself.
 
 /// A time is over. `generation` is of the request, life or notice concerned.

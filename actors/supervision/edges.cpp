@@ -1,0 +1,256 @@
+#include "edges.hpp"
+
+#include "specs.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace cadre::actors::supervision {
+
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& n : names) text += (text.empty() ? "" : ", ") + n;
+  return text;
+}
+
+failure failure_in(const result<message>& what) {
+  if (!what) return what.error();
+  if (const auto* refusal = std::get_if<error_reply>(&*what)) return refusal->error;
+  return {errc::bad_message, "an answer of an unexpected kind"};
+}
+
+}  // namespace
+
+edges::edges(const node_registry& nodes, std::string self, seams use)
+    : nodes_(nodes), self_(std::move(self)), use_(std::move(use)) {}
+
+std::string edges::place(const child_spec& child) const {
+  return child.nodes.empty() ? self_ : nodes_.first_open(child.nodes);
+}
+
+void edges::start(const supervisor_ref& supervisor, const child_spec& child) {
+  auto& e = table_[{child.id, child.branch}];
+  e.supervisor = supervisor;
+  e.spec = child;
+  e.order = ++starts_;
+  e.early.reset();
+  const auto node = place(child);
+  if (node.empty()) {
+    const failure why{errc::unreachable, "none of its nodes is there: " + joined(child.nodes)};
+    wait_for_node(e);
+    use_.tell(supervisor.branch, on::unavailable{child.id, why});
+    return;
+  }
+  e.node = node;
+  e.life = nodes_.life_of(node);
+  e.token = new_id<incarnation_token>();
+  e.now = phase::starting;
+  send_start(e);
+}
+
+void edges::send_start(edge& e) {
+  child_start order;
+  order.child = e.spec.id;
+  order.branch = e.spec.branch;
+  order.token = e.token;
+  order.supervisor = e.supervisor;
+  order.leader_epoch = use_.leader_epoch();
+  e.request = use_.next_request();
+  requests_[e.request] = {e.spec.id, e.spec.branch};
+  use_.send(e.node, order, e.request);
+}
+
+void edges::stop(const supervisor_ref& supervisor, const child_spec& child) {
+  const auto at = table_.find({child.id, child.branch});
+  const bool lives = at != table_.end() && (at->second.now == phase::starting || at->second.now == phase::running);
+  if (!lives) {
+    use_.tell(supervisor.branch, on::down{child.id, {}, exit_reason::shutdown, {}});
+    return;
+  }
+  auto& e = at->second;
+  e.now = phase::stopping;
+  requests_.erase(e.request);
+  send_stop(e);
+}
+
+void edges::send_stop(edge& e) {
+  child_stop order;
+  order.child = e.spec.id;
+  order.branch = e.spec.branch;
+  order.token = e.token;
+  order.shutdown_ms = shutdown_ms(e.spec.shutdown);
+  order.supervisor = e.supervisor;
+  e.request = use_.next_request();
+  requests_[e.request] = {e.spec.id, e.spec.branch};
+  use_.send(e.node, order, e.request);
+}
+
+edges::edge* edges::of_request(std::uint64_t request) {
+  const auto at = requests_.find(request);
+  if (at == requests_.end()) return nullptr;
+  const auto found = table_.find(at->second);
+  return found == table_.end() || found->second.request != request ? nullptr : &found->second;
+}
+
+void edges::answered(std::uint64_t request, const result<message>& what) {
+  auto* e = of_request(request);
+  if (e == nullptr) return;
+  // The number stays known until the edge moves on, for the retry.
+  if (e->now == phase::starting) return start_answered(*e, what);
+  if (e->now == phase::stopping) return stop_answered(*e, what);
+}
+
+void edges::start_answered(edge& e, const result<message>& what) {
+  const auto* answer = what ? std::get_if<child_started>(&*what) : nullptr;
+  const auto problem = answer == nullptr ? failure_in(what) : answer->error;
+  const bool silence = answer == nullptr && problem.code == errc::unreachable;
+  // A node that knows a later leader refuses; this node will have heard of it, too, by the next heartbeat.
+  if (silence || problem.code == errc::stale_epoch) return not_answered(e);
+  requests_.erase(e.request);
+  if (problem.code == errc::unreachable) {
+    wait_for_node(e);
+    use_.tell(e.supervisor.branch, on::unavailable{e.spec.id, problem});
+    return;
+  }
+  if (problem.code != errc::none) {
+    e.now = phase::down;
+    use_.tell(e.supervisor.branch, on::start_failed{e.spec.id, problem});
+    return;
+  }
+  e.now = phase::running;
+  e.token = answer->token;
+  use_.tell(e.supervisor.branch, on::started{e.spec.id, e.token, answer->adopted});
+  if (e.early) down(*std::exchange(e.early, std::nullopt));
+}
+
+void edges::stop_answered(edge& e, const result<message>& what) {
+  const auto* answer = what ? std::get_if<child_down>(&*what) : nullptr;
+  if (answer == nullptr && !what) return not_answered(e);
+  requests_.erase(e.request);
+  e.now = phase::down;
+  on::down event{e.spec.id, {}, exit_reason::noconnection, {}};
+  if (answer != nullptr) {
+    event.reason = answer->reason;
+    event.cause = answer->cause;
+  } else {
+    event.cause = failure_in(what);
+  }
+  use_.tell(e.supervisor.branch, event);
+}
+
+void edges::not_answered(edge& e) {
+  // If the node is gone, its loss has ended this order already or will do so.
+  use_.set_retry(e.request);
+}
+
+void edges::retry(std::uint64_t request) {
+  auto* e = of_request(request);
+  if (e == nullptr) return;
+  requests_.erase(request);
+  if (e->now == phase::starting) send_start(*e);
+  if (e->now == phase::stopping) send_stop(*e);
+}
+
+void edges::down(const child_down& notice) {
+  const auto at = table_.find({notice.child, notice.branch});
+  if (at == table_.end() || at->second.supervisor.branch != notice.supervisor.branch) return;
+  auto& e = at->second;
+  if (e.now == phase::starting) {
+    e.early = notice;
+    return;
+  }
+  if ((e.now != phase::running && e.now != phase::stopping) || e.token != notice.token) return;
+  requests_.erase(e.request);
+  // noconnection here means that its node is being stopped: as good as lost.
+  if (notice.reason == exit_reason::noconnection && e.now == phase::running)
+    wait_for_node(e);
+  else
+    e.now = phase::down;
+  use_.tell(e.supervisor.branch, on::down{e.spec.id, notice.token, notice.reason, notice.cause});
+  if (e.now == phase::waiting) offer({&e});
+}
+
+void edges::changed(const node_change& change) {
+  if (change.what == node_change::kind::lost)
+    lost(change);
+  else
+    found(change);
+}
+
+void edges::wait_for_node(edge& e) {
+  e.now = phase::waiting;
+  e.offered = false;
+}
+
+void edges::lost(const node_change& change) {
+  const failure why{errc::node_lost, change.node + " is not heard any more"};
+  std::vector<edge*> waiting;
+  for (auto& [key, e] : table_) {
+    const bool concerned = e.node == change.node && e.life == change.life && e.now != phase::waiting;
+    if (!concerned || e.now == phase::down) continue;
+    requests_.erase(e.request);
+    if (e.now == phase::stopping) {
+      e.now = phase::down;
+      use_.tell(e.supervisor.branch, on::down{e.spec.id, {}, exit_reason::noconnection, why});
+      continue;
+    }
+    child_stop owed;
+    owed.child = key.path;
+    owed.branch = key.branch;
+    owed.token = e.token;
+    owed.shutdown_ms = shutdown_ms(e.spec.shutdown);
+    owed.supervisor = e.supervisor;
+    strays_[change.node][key] = owed;
+    const bool ran = e.now == phase::running;
+    wait_for_node(e);
+    waiting.push_back(&e);
+    if (ran)
+      use_.tell(e.supervisor.branch, on::down{e.spec.id, e.token, exit_reason::noconnection, why});
+    else
+      use_.tell(e.supervisor.branch, on::unavailable{e.spec.id, why});
+  }
+  offer(waiting);
+}
+
+void edges::found(const node_change& change) {
+  // A stray under the node's old life died with it; the order then finds nothing there, which does no harm.
+  for (const auto& [key, order] : strays_[change.node]) {
+    const auto at = table_.find(key);
+    const bool replaced = at != table_.end() && at->second.now != phase::waiting && at->second.node != change.node;
+    if (replaced) use_.send(change.node, order, use_.next_request());
+  }
+  strays_.erase(change.node);
+  std::vector<edge*> waiting;
+  for (auto& [key, e] : table_)
+    if (e.now == phase::waiting) waiting.push_back(&e);
+  offer(waiting);
+}
+
+void edges::offer(const std::vector<edge*>& waiting) {
+  auto in_order = waiting;
+  std::sort(in_order.begin(), in_order.end(), [](const edge* a, const edge* b) { return a->order < b->order; });
+  for (auto* e : in_order) {
+    if (e->offered || place(e->spec).empty()) continue;
+    e->offered = true;
+    use_.tell(e->supervisor.branch, on::available{e->spec.id});
+  }
+}
+
+void edges::forget_supervisor(const agent_path& branch) {
+  for (auto at = table_.begin(); at != table_.end();) {
+    const bool its = at->second.supervisor.branch == branch;
+    if (its) requests_.erase(at->second.request);
+    at = its ? table_.erase(at) : std::next(at);
+  }
+  for (auto& [node, orders] : strays_)
+    std::erase_if(orders, [&](const auto& o) { return o.second.supervisor.branch == branch; });
+}
+
+std::string edges::node_of(const life_key& key) const {
+  const auto at = table_.find(key);
+  return at == table_.end() ? std::string{} : at->second.node;
+}
+
+}  // namespace cadre::actors::supervision

@@ -1,0 +1,87 @@
+#pragma once
+
+#include "lives.hpp"
+#include "machine.hpp"
+#include "node_registry.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// The children of the supervisors on this node, wherever they run.
+namespace cadre::actors::supervision {
+
+/// Places children, carries orders to the nodes they run on, repeats what was not answered, and turns the loss and the
+/// return of nodes into events for the supervisors. A part of the node host; knows neither CAF nor the bus.
+class edges {
+ public:
+  struct seams {
+    /// Sends an order to a node, this one included. Answered by a call of `answered` with the same number.
+    std::function<void(const std::string& node, message order, std::uint64_t request)> send;
+    /// Tells a supervisor on this node.
+    std::function<void(const agent_path& branch, on::event)> tell;
+    /// Calls `retry(request)` a while later.
+    std::function<void(std::uint64_t request)> set_retry;
+    std::function<epoch()> leader_epoch;
+    std::function<std::uint64_t()> next_request;
+  };
+
+  edges(const node_registry& nodes, std::string self, seams use);
+
+  void start(const supervisor_ref& supervisor, const child_spec& child);
+  void stop(const supervisor_ref& supervisor, const child_spec& child);
+  /// What a node said to an order, or that it said nothing. Numbers of orders that no longer matter are ignored.
+  void answered(std::uint64_t request, const result<message>& what);
+  void retry(std::uint64_t request);
+  /// A DOWN notice for a child of a supervisor here.
+  void down(const child_down& notice);
+  /// A node was lost: DOWN(noconnection) for its children; or found: children that wait for it may start.
+  void changed(const node_change& change);
+  /// The supervisor ended; what runs elsewhere runs on, to be adopted.
+  void forget_supervisor(const agent_path& branch);
+
+  /// Where a child is, or was last; empty if it was never placed.
+  [[nodiscard]] std::string node_of(const life_key& key) const;
+
+ private:
+  enum class phase : std::uint8_t { starting, running, stopping, waiting, down };
+  struct edge {
+    supervisor_ref supervisor;
+    child_spec spec;
+    std::string node;
+    node_life_id life;
+    incarnation_token token;
+    phase now = phase::down;
+    bool offered = false;             ///< The supervisor was told that a node is there.
+    std::uint64_t order = 0;          ///< Of starts, so that children which wait together start in order.
+    std::uint64_t request = 0;        ///< The order under way.
+    std::optional<child_down> early;  ///< A DOWN that overtook the answer to the start.
+  };
+
+  edge* of_request(std::uint64_t request);
+  void send_start(edge& e);
+  void send_stop(edge& e);
+  void start_answered(edge& e, const result<message>& what);
+  void stop_answered(edge& e, const result<message>& what);
+  void not_answered(edge& e);
+  void wait_for_node(edge& e);
+  void offer(const std::vector<edge*>& waiting);
+  void lost(const node_change& change);
+  void found(const node_change& change);
+  [[nodiscard]] std::string place(const child_spec& child) const;
+
+  const node_registry& nodes_;
+  std::string self_;
+  seams use_;
+  std::map<life_key, edge> table_;
+  std::map<std::uint64_t, life_key> requests_;
+  /// Stops owed to lives that were given up with their node and replaced elsewhere, should that node return.
+  std::map<std::string, std::map<life_key, child_stop>> strays_;
+  std::uint64_t starts_ = 0;
+};
+
+}  // namespace cadre::actors::supervision

@@ -1,0 +1,234 @@
+#include "lives.hpp"
+
+#include "exits.hpp"
+#include "type_ids.hpp"
+
+#include <caf/exit_reason.hpp>
+#include <caf/message_priority.hpp>
+#include <caf/sec.hpp>
+
+#include <utility>
+
+namespace cadre::actors::supervision {
+
+namespace {
+
+message started(const child_start& order, const incarnation_token& token) {
+  child_started m;
+  m.child = order.child;
+  m.token = token;
+  m.adopted = token != order.token;
+  return m;
+}
+
+message not_started(const agent_path& child, const incarnation_token& token, failure why) {
+  child_started m;
+  m.child = child;
+  m.token = token;
+  m.error = std::move(why);
+  return m;
+}
+
+void answer_all(std::vector<lives::answer>& waiters, const message& m) {
+  for (auto& reply : std::exchange(waiters, {})) reply(m);
+}
+
+}  // namespace
+
+bool same_supervisor(const supervisor_ref& a, const supervisor_ref& b) {
+  return a.branch == b.branch && a.node == b.node && a.life == b.life;
+}
+
+lives::lives(caf::event_based_actor* self, std::string node, seams use)
+    : self_(self), node_(std::move(node)), use_(std::move(use)) {}
+
+void lives::start(const child_start& order, answer reply) {
+  const life_key key{order.child, order.branch};
+  if (leaving_) return reply(not_started(order.child, order.token, {errc::unreachable, node_ + " is being stopped"}));
+  const auto at = table_.find(key);
+  if (at == table_.end()) return spawn(order, std::move(reply));
+  auto& e = at->second;
+  if (e.stopping) return queue_start(e, order, std::move(reply));
+  e.supervisor = order.supervisor;
+  if (!e.starting) return reply(started(order, e.token));
+  e.start_waiters.push_back([order, token = e.token, reply = std::move(reply)](const message& m) {
+    const auto& result = std::get<child_started>(m);
+    reply(result.error.code == errc::none ? started(order, token) : m);
+  });
+}
+
+void lives::spawn(const child_start& order, answer reply) {
+  const life_key key{order.child, order.branch};
+  if (const auto before = past_.find(key); before != past_.end() && before->second.token == order.token)
+    return reply(not_started(order.child, order.token, before->second.cause));
+  entry e;
+  try {
+    e.handle = use_.spawn(order);
+  } catch (const std::exception& problem) {
+    return reply(not_started(order.child, order.token, {errc::crashed, problem.what()}));
+  }
+  e.token = order.token;
+  e.supervisor = order.supervisor;
+  e.start_waiters.push_back(std::move(reply));
+  self_->monitor(e.handle);
+  by_address_[e.handle.address()] = key;
+  ask_ready(key, e, use_.start_time(order));
+  table_.insert_or_assign(key, std::move(e));
+}
+
+void lives::ask_ready(const life_key& key, const entry& e, std::chrono::milliseconds time) {
+  const auto token = e.token;
+  self_->request(e.handle, time, ready_atom_v)
+      .then([this, key, token](bool) { answered(key, token, {}); },
+            [this, key, token](const caf::error& problem) { answered(key, token, problem); });
+}
+
+void lives::answered(const life_key& key, const incarnation_token& token, const caf::error& problem) {
+  const auto at = table_.find(key);
+  if (at == table_.end() || at->second.token != token || !at->second.starting) return;
+  auto& e = at->second;
+  // An agent that knows no ready_atom has run its init all the same if it says so.
+  const bool lives_anyway = problem == caf::sec::unexpected_message || problem == caf::sec::unexpected_response;
+  if (!problem || lives_anyway) {
+    e.starting = false;
+    child_start as_asked;
+    as_asked.child = key.path;
+    as_asked.token = token;
+    return answer_all(e.start_waiters, started(as_asked, token));
+  }
+  if (problem != caf::sec::request_timeout) return;  // It is dead; DOWN brings the cause.
+  e.cause = {errc::timed_out, "did not answer in time after its start"};
+  kill(e);
+}
+
+void lives::queue_start(entry& e, const child_start& order, answer reply) {
+  if (e.next && e.next->token != order.token)
+    answer_all(e.next_waiters, not_started(order.child, e.next->token, {errc::cancelled, "another start came after"}));
+  e.next = order;
+  e.next_waiters.push_back(std::move(reply));
+}
+
+void lives::stop(const child_stop& order, answer reply) {
+  const life_key key{order.child, order.branch};
+  child_down gone;
+  gone.child = order.child;
+  gone.branch = order.branch;
+  gone.token = order.token;
+  gone.supervisor = order.supervisor;
+  gone.reason = exit_reason::shutdown;
+  const auto at = table_.find(key);
+  if (at == table_.end()) return reply(gone);
+  auto& e = at->second;
+  if (e.next && same_supervisor(e.next->supervisor, order.supervisor)) {
+    answer_all(e.next_waiters, not_started(order.child, e.next->token, {errc::cancelled, "a stop came after"}));
+    e.next.reset();
+    e.supervisor = order.supervisor;
+  }
+  if (!same_supervisor(e.supervisor, order.supervisor)) {
+    gone.reason = exit_reason::noconnection;
+    gone.cause = {errc::stale_epoch, order.child.text + " has another supervisor by now"};
+    return reply(gone);
+  }
+  e.stop_waiters.push_back(std::move(reply));
+  begin_stop(key, e, order.shutdown_ms);
+}
+
+void lives::begin_stop(const life_key& key, entry& e, std::int64_t shutdown_ms) {
+  if (shutdown_ms == 0) return kill(e);
+  if (e.stopping) return;
+  e.stopping = true;
+  // High priority: a stop must not wait behind a full mailbox.
+  self_->send<caf::message_priority::high>(
+      e.handle, caf::exit_msg{self_->address(), caf::make_error(caf::exit_reason::user_shutdown)});
+  if (shutdown_ms < 0) return;
+  e.stop_generation = ++generation_;
+  stop_timers_[e.stop_generation] = key;
+  use_.set_timer(e.stop_generation, std::chrono::milliseconds{shutdown_ms});
+}
+
+void lives::stop_expired(std::uint64_t generation) {
+  const auto timer = stop_timers_.find(generation);
+  if (timer == stop_timers_.end()) return;
+  const auto at = table_.find(timer->second);
+  stop_timers_.erase(timer);
+  if (at != table_.end() && at->second.stop_generation == generation) kill(at->second);
+}
+
+void lives::kill(entry& e) {
+  e.stopping = true;
+  self_->send<caf::message_priority::high>(e.handle,
+                                           caf::exit_msg{self_->address(), caf::make_error(caf::exit_reason::kill)});
+}
+
+bool lives::kill(const life_key& key) {
+  const auto at = table_.find(key);
+  if (at == table_.end()) return false;
+  self_->send<caf::message_priority::high>(at->second.handle,
+                                           caf::exit_msg{self_->address(), caf::make_error(caf::exit_reason::kill)});
+  return true;
+}
+
+void lives::ended(const caf::down_msg& m) {
+  const auto address = by_address_.find(m.source);
+  if (address == by_address_.end()) return;
+  const auto key = address->second;
+  by_address_.erase(address);
+  auto node = table_.extract(key);
+  auto& e = node.mapped();
+  stop_timers_.erase(e.stop_generation);
+
+  child_down d;
+  d.child = key.path;
+  d.branch = key.branch;
+  d.token = e.token;
+  d.reason = reason_of(m.reason);
+  d.cause = e.cause.code == errc::none ? cause_of(m.reason, self_->system()) : e.cause;
+  d.supervisor = e.supervisor;
+  const bool abrupt = d.reason == exit_reason::killed || d.reason == exit_reason::error;
+  if (leaving_) {
+    d.reason = exit_reason::noconnection;
+    d.cause = {errc::node_lost, node_ + " was stopped"};
+  }
+  past_[key] = {e.token, d.cause.code == errc::none ? failure{errc::crashed, "ended right after its start"} : d.cause};
+  if (key.branch) use_.branch_ended(key.path);
+  if (key.branch && abrupt && !key.path.empty()) stop_orphans(key.path);
+  pass_on(key, e, d);
+}
+
+void lives::pass_on(const life_key& key, entry& e, const child_down& d) {
+  auto next = std::move(e.next);
+  auto next_waiters = std::move(e.next_waiters);
+  if (e.starting) answer_all(e.start_waiters, not_started(key.path, e.token, past_[key].cause));
+  if (!e.stop_waiters.empty())
+    answer_all(e.stop_waiters, d);
+  else if (!e.starting)
+    use_.tell_down(d);
+  if (!next) return;
+  spawn(*next, [waiters = std::move(next_waiters)](const message& m) mutable { answer_all(waiters, m); });
+}
+
+void lives::stop_orphans(const agent_path& branch) {
+  for (auto& [key, e] : table_)
+    if (e.supervisor.branch == branch && e.supervisor.node == node_)
+      begin_stop(key, e, leaving_ && key.branch ? 0 : use_.shutdown_ms(key.path, key.branch));
+}
+
+void lives::leave() {
+  leaving_ = true;
+  for (auto& [key, e] : table_) {
+    answer_all(e.next_waiters, not_started(key.path, e.token, {errc::unreachable, node_ + " is being stopped"}));
+    e.next.reset();
+    begin_stop(key, e, key.branch ? 0 : use_.shutdown_ms(key.path, key.branch));
+  }
+}
+
+void lives::kill_all() {
+  for (auto& [key, e] : table_) kill(e);
+}
+
+caf::actor lives::find(const life_key& key) const {
+  const auto at = table_.find(key);
+  return at == table_.end() ? caf::actor{} : at->second.handle;
+}
+
+}  // namespace cadre::actors::supervision

@@ -1,0 +1,122 @@
+#pragma once
+
+#include "schemas/messages.hpp"
+
+#include <caf/actor.hpp>
+#include <caf/actor_addr.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/system_messages.hpp>
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// The table of what runs on this node, whoever supervises it.
+namespace cadre::actors::supervision {
+
+/// A manager's path names two lives: its own agent's and its branch's.
+struct life_key {
+  agent_path path;
+  bool branch = false;
+  auto operator<=>(const life_key&) const = default;
+};
+
+bool same_supervisor(const supervisor_ref& a, const supervisor_ref& b);
+
+/// Spawns, monitors and stops lives for their supervisors here and elsewhere. A part of the node host: every call comes
+/// from its thread of control and never blocks. All orders may be repeated.
+class lives {
+ public:
+  using answer = std::function<void(message)>;
+
+  struct seams {
+    /// Spawns the actor. May throw: the text becomes the cause of the failed start.
+    std::function<caf::actor(const child_start&)> spawn;
+    /// A life ended and no stop order waits for that.
+    std::function<void(const child_down&)> tell_down;
+    /// A branch supervisor ended, however; called before anyone else learns of it.
+    std::function<void(const agent_path&)> branch_ended;
+    /// How long a life may take to answer after its start.
+    std::function<std::chrono::milliseconds(const child_start&)> start_time;
+    /// How long an orphan may take to stop, as in child_stop.
+    std::function<std::int64_t(const agent_path&, bool branch)> shutdown_ms;
+    /// Call stop_expired(generation) after the delay.
+    std::function<void(std::uint64_t generation, std::chrono::milliseconds delay)> set_timer;
+  };
+
+  lives(caf::event_based_actor* self, std::string node, seams use);
+
+  /// Starts a child, or adopts the one that runs. Answered with child_started once it answers or has failed. A child
+  /// that is still being stopped is awaited first, so there are never two lives of one child on a node.
+  void start(const child_start& order, answer reply);
+
+  /// Asks the child to end, kills it after `shutdown_ms`. Answered with child_down once it is gone, at once if it is
+  /// not here or belongs to another supervisor by now.
+  void stop(const child_stop& order, answer reply);
+
+  /// A DOWN reached the host. Those of strangers are ignored.
+  void ended(const caf::down_msg& m);
+
+  /// The time of a stop is over.
+  void stop_expired(std::uint64_t generation);
+
+  /// Ends a life at once, as an accident would. False if it is not here.
+  bool kill(const life_key& key);
+
+  /// The node goes: agents are asked to stop, branches are killed, so that their children elsewhere run on and are
+  /// adopted. Starts are refused from now on, and every DOWN says noconnection.
+  void leave();
+
+  /// The last stage of leave.
+  void kill_all();
+
+  [[nodiscard]] bool empty() const noexcept { return table_.empty(); }
+  [[nodiscard]] std::size_t size() const noexcept { return table_.size(); }
+  /// The handle of a life that runs here; null if it does not.
+  [[nodiscard]] caf::actor find(const life_key& key) const;
+
+ private:
+  struct entry {
+    caf::actor handle;
+    incarnation_token token;
+    supervisor_ref supervisor;
+    bool starting = true;
+    bool stopping = false;
+    std::uint64_t stop_generation = 0;
+    failure cause;  ///< Why the host itself ends it; overrides what DOWN says.
+    std::vector<answer> start_waiters;
+    std::vector<answer> stop_waiters;
+    /// A start that came while the life was being stopped.
+    std::optional<child_start> next;
+    std::vector<answer> next_waiters;
+  };
+  struct past {
+    incarnation_token token;
+    failure cause;
+  };
+
+  void spawn(const child_start& order, answer reply);
+  void ask_ready(const life_key& key, const entry& e, std::chrono::milliseconds time);
+  void answered(const life_key& key, const incarnation_token& token, const caf::error& problem);
+  void queue_start(entry& e, const child_start& order, answer reply);
+  void begin_stop(const life_key& key, entry& e, std::int64_t shutdown_ms);
+  void kill(entry& e);
+  void stop_orphans(const agent_path& branch);
+  void pass_on(const life_key& key, entry& e, const child_down& d);
+
+  caf::event_based_actor* self_;
+  std::string node_;
+  seams use_;
+  bool leaving_ = false;
+  std::map<life_key, entry> table_;
+  std::map<caf::actor_addr, life_key> by_address_;
+  std::map<std::uint64_t, life_key> stop_timers_;
+  std::map<life_key, past> past_;  ///< The last life of each: a start that is repeated too late must not make a second.
+  std::uint64_t generation_ = 0;
+};
+
+}  // namespace cadre::actors::supervision

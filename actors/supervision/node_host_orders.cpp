@@ -1,0 +1,120 @@
+#include "node_host_core.hpp"
+#include "specs.hpp"
+
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
+
+#include <utility>
+
+/// What people and the node's own life ask of the host: lead, stop, leave, restart an agent; and what it tells people.
+namespace cadre::actors::supervision {
+
+void node_host_core::lead(epoch leader_epoch) {
+  if (leader_epoch < epoch_ || leaving_) return;
+  epoch_ = leader_epoch;
+  leads_ = true;
+  root_wanted_ = true;
+  if (lives_.find({{}, true})) return;
+  child_start root;
+  root.branch = true;
+  root.token = new_id<incarnation_token>();
+  root.supervisor = ref_of({});
+  root.leader_epoch = epoch_;
+  lives_.start(root, [](const message&) {});
+  beat();
+}
+
+void node_host_core::step_down() {
+  leads_ = false;
+  root_wanted_ = false;
+  lives_.kill({{}, true});
+}
+
+void node_host_core::stop_company(caf::response_promise asked) {
+  if (!lives_.find({{}, true})) return asked.deliver(true);
+  stop_asked_.push_back(asked);
+  root_wanted_ = false;
+  child_stop root;
+  root.branch = true;
+  root.shutdown_ms = -1;
+  root.supervisor = ref_of({});
+  lives_.stop(root, [this](const message&) { root_ended(); });
+}
+
+void node_host_core::root_ended() {
+  for (auto& asked : std::exchange(stop_asked_, {})) asked.deliver(true);
+}
+
+void node_host_core::ended(const caf::down_msg& m) {
+  lives_.ended(m);
+  // The root never gives up: if its actor broke, a new one adopts what it left behind.
+  if (root_wanted_ && !lives_.find({{}, true})) lead(epoch_);
+  quit_if_empty();
+}
+
+failure node_host_core::operate(const operator_order& in) {
+  if (in.order == "drain") {
+    nodes_.drain_self();
+    beat();
+    return {};
+  }
+  const auto* agent = cfg_.company->find_agent(in.agent);
+  if (agent == nullptr) return {errc::not_found, in.agent.text + ": no such agent"};
+  if (in.order == "kill") {
+    if (lives_.kill({in.agent, false})) return {};
+    return {errc::not_found, in.agent.text + " does not run on " + cfg_.node};
+  }
+  if (in.order != "restart") return {errc::bad_value, "order: `" + in.order + "` is not one of restart, kill, drain"};
+  // A manager's agent belongs to its own branch; if that branch is down, the order means the branch.
+  const bool own_branch = agent->branch && lives_.find({in.agent, true});
+  const auto branch = own_branch ? in.agent : in.agent.parent();
+  if (!lives_.find({branch, true}))
+    return {errc::not_found, "the supervisor of " + in.agent.text + " does not run on " + cfg_.node};
+  tell(branch, on::order{on::order::kind::restart, in.agent});
+  return {};
+}
+
+void node_host_core::leave() {
+  if (leaving_) return;
+  leaving_ = true;
+  leads_ = false;
+  root_wanted_ = false;
+  nodes_.drain_self();
+  beat();
+  lives_.leave();
+  set_timer(host_timer::kind::leave, 0, cfg_.leave_time);
+  quit_if_empty();
+}
+
+void node_host_core::quit_if_empty() {
+  if (leaving_ && lives_.empty() && notices_.empty()) self_->quit(caf::exit_reason::user_shutdown);
+}
+
+void node_host_core::report(const child_report& in) {
+  agent_report out;
+  out.id = new_id<command_id>();
+  out.agent = in.what.id;
+  out.node = edges_.node_of({in.what.id, in.what.branch});
+  out.state = in.what.state;
+  out.reason = in.what.reason;
+  out.cause = in.what.cause.message;
+  out.restarts = in.what.restarts;
+  cfg_.reporter(out);
+  if (in.what.branch && in.what.state == agent_state::quarantined) report_quarantine(in);
+}
+
+void node_host_core::report_quarantine(const child_report& in) {
+  for (const auto& agent : cfg_.company->agents) {
+    if (!agent.path.is_below(in.what.id)) continue;
+    agent_report out;
+    out.id = new_id<command_id>();
+    out.agent = agent.path;
+    out.node = edges_.node_of({agent.path, agent.branch.has_value()});
+    out.state = agent_state::quarantined;
+    out.reason = in.what.reason;
+    out.cause = in.what.cause.message;
+    cfg_.reporter(out);
+  }
+}
+
+}  // namespace cadre::actors::supervision
