@@ -112,7 +112,8 @@ def parse_policy(text, packages):
         newer, reached, security = [], False, False
         for line in lines[4:]:
             columns = line.split()
-            if columns[:1] == ["***"]:
+            # apt tells rebuilt packages of the same version apart; those are no upgrades.
+            if columns[:1] in (["***"], [installed]):
                 break
             if line.startswith("     ") and not line.startswith("        ") and columns:
                 newer.append(columns[0])
@@ -203,14 +204,16 @@ def inode_owners(inodes):
     """{inode: pid} by the kernel's fd links, for sockets whose process this user may look into."""
     found = {}
     wanted = {f"socket:[{i}]": i for i in inodes}
-    for folder in os.scandir("/proc"):
-        if not folder.name.isdigit():
-            continue
+    for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            for link in os.scandir(f"/proc/{folder.name}/fd"):
-                inode = wanted.get(os.readlink(link.path))
-                if inode is not None:
-                    found.setdefault(inode, int(folder.name))
+            descriptors = os.listdir(f"/proc/{pid}/fd")
         except OSError:
             continue
+        for descriptor in descriptors:
+            try:
+                inode = wanted.get(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
+            except OSError:
+                continue
+            if inode is not None:
+                found.setdefault(inode, int(pid))
     return found
