@@ -1,0 +1,183 @@
+#include "actors/supervision/exits.hpp"
+#include "actors/supervision/lives.hpp"
+#include "actors/supervision/type_ids.hpp"
+#include "support/deterministic.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <caf/all.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+using namespace cadre;
+using namespace cadre::actors::supervision;
+
+namespace {
+
+struct owner_state {
+  std::unique_ptr<lives> sut;
+};
+
+using job = std::function<void(lives&)>;
+
+}  // namespace
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(job)
+
+namespace {
+
+/// The table of a node `me` inside an actor, and what it said.
+struct table : test::deterministic {
+  std::vector<std::string> said;
+  std::vector<caf::actor_addr> spawned;
+  bool stubborn = false;
+  caf::actor owner = sys.spawn([this](caf::stateful_actor<owner_state>* self) { return behave(self); });
+
+  ~table() {
+    with([](lives& l) { l.kill_all(); });
+    at_end(std::exchange(owner, {}));
+    end();
+  }
+
+  caf::behavior behave(caf::stateful_actor<owner_state>* self) {
+    lives::seams use;
+    use.spawn = [this, self](const child_start&) {
+      auto child = self->spawn([hard = stubborn](caf::event_based_actor* me) -> caf::behavior {
+        keep_exception_text(me);
+        if (hard) me->set_exit_handler([](const caf::exit_msg&) {});
+        return {[](int) {}};
+      });
+      spawned.push_back(child.address());
+      return child;
+    };
+    use.tell_down = [this](const child_down& d) {
+      said.push_back("down " + d.child.text + " " + std::string{to_text(d.reason)});
+    };
+    use.branch_ended = [this](const agent_path& p) { said.push_back("branch " + p.text); };
+    use.start_time = [](const child_start&) { return milliseconds{1'000}; };
+    use.shutdown_ms = [](const agent_path&, bool) { return 500; };
+    use.set_timer = [self](std::uint64_t g, milliseconds delay) {
+      self->delayed_send(self, delay, host_timer{host_timer::kind::stop_expired, g});
+    };
+    self->state.sut = std::make_unique<lives>(self, "me", std::move(use));
+    self->set_down_handler([self](const caf::down_msg& m) { self->state.sut->ended(m); });
+    return {
+        [self](const job& j) { j(*self->state.sut); },
+        [self](const host_timer& t) { self->state.sut->stop_expired(t.generation); },
+    };
+  }
+
+  void with(job j) {
+    caf::anon_send(owner, std::move(j));
+    run();
+  }
+
+  static supervisor_ref boss(const std::string& branch, const std::string& node = "me") {
+    supervisor_ref ref;
+    ref.branch = {branch};
+    ref.node = node;
+    ref.life = {node + "-1"};
+    return ref;
+  }
+
+  void start(const std::string& child, const std::string& token, const supervisor_ref& by, bool branch = false) {
+    child_start order;
+    order.child = {child};
+    order.branch = branch;
+    order.token = {token};
+    order.supervisor = by;
+    with([this, order](lives& l) {
+      l.start(order, [this](const message& m) {
+        const auto& answer = std::get<child_started>(m);
+        said.push_back(answer.error.code != errc::none
+                           ? "failed: " + answer.error.message
+                           : (answer.adopted ? "adopted " : "started ") + answer.token.text);
+      });
+    });
+  }
+
+  void stop(const std::string& child, const supervisor_ref& by, std::int64_t ms = 500) {
+    child_stop order;
+    order.child = {child};
+    order.shutdown_ms = ms;
+    order.supervisor = by;
+    with([this, order](lives& l) {
+      l.stop(order, [this](const message& m) {
+        said.push_back("stopped " + std::string{to_text(std::get<child_down>(m).reason)});
+      });
+    });
+  }
+
+  std::string take() {
+    std::string text;
+    for (const auto& s : std::exchange(said, {})) text += (text.empty() ? "" : ", ") + s;
+    return text;
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(supervision_lives)
+
+BOOST_FIXTURE_TEST_CASE(an_actor_that_knows_no_ready_atom_counts_as_started, table) {
+  start("ceo.a", "t1", boss("ceo"));
+  BOOST_TEST(take() == "started t1");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_second_start_adopts_and_the_down_goes_to_the_new_supervisor, table) {
+  start("ceo.a", "t1", boss("ceo", "n1"));
+  start("ceo.a", "t2", boss("ceo", "n2"));
+  BOOST_TEST(take() == "started t1, adopted t1");
+  stop("ceo.a", boss("ceo", "n1"));
+  BOOST_TEST(take() == "stopped noconnection");
+  BOOST_TEST(spawned.size() == 1u);
+  stop("ceo.a", boss("ceo", "n2"));
+  BOOST_TEST(take() == "stopped shutdown");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_start_waits_for_the_end_of_the_life_that_is_being_stopped, table) {
+  stubborn = true;
+  start("ceo.a", "t1", boss("ceo"));
+  stop("ceo.a", boss("ceo"));
+  start("ceo.a", "t2", boss("ceo"));
+  BOOST_TEST(take() == "started t1");
+  BOOST_TEST(spawned.size() == 1u);
+  advance(milliseconds{600});
+  BOOST_TEST(take() == "stopped killed, started t2");
+  BOOST_TEST(spawned.size() == 2u);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_start_that_is_repeated_after_the_life_ended_makes_no_second_one, table) {
+  start("ceo.a", "t1", boss("ceo"));
+  caf::anon_send_exit(caf::actor_cast<caf::actor>(spawned.back()), caf::exit_reason::kill);
+  run();
+  start("ceo.a", "t1", boss("ceo"));
+  BOOST_TEST(take() == "started t1, down ceo.a killed, failed: killed");
+  start("ceo.a", "t2", boss("ceo"));
+  BOOST_TEST(take() == "started t2");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_killed_supervisor_takes_its_children_here_along_and_no_others, table) {
+  start("ceo.m", "b1", boss("ceo"), true);
+  start("ceo.m.a", "t1", boss("ceo.m"));
+  start("ceo.m.b", "t2", boss("ceo.m", "elsewhere"));
+  start("ceo.x", "t3", boss("ceo"));
+  take();
+  with([](lives& l) { l.kill(life_key{{"ceo.m"}, true}); });
+  BOOST_TEST(take() == "branch ceo.m, down ceo.m killed, down ceo.m.a shutdown");
+  with([this](lives& l) { said.push_back(std::to_string(l.size())); });
+  BOOST_TEST(take() == "2");
+}
+
+BOOST_FIXTURE_TEST_CASE(brutal_kill_asks_nobody_and_a_stop_of_nothing_is_answered, table) {
+  stubborn = true;
+  start("ceo.a", "t1", boss("ceo"));
+  stop("ceo.a", boss("ceo"), 0);
+  BOOST_TEST(take() == "started t1, stopped killed");
+  stop("ceo.a", boss("ceo"));
+  BOOST_TEST(take() == "stopped shutdown");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
