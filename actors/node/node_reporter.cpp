@@ -9,6 +9,8 @@ namespace cadre::actors {
 
 namespace {
 
+constexpr std::chrono::milliseconds report_retry{1'000};
+
 using reporter = caf::stateful_actor<node_reporter_state>;
 
 /// Resident memory of this process.
@@ -77,6 +79,21 @@ void note(reporter* self, const capacity_note& n) {
   s.changed.insert(n.capacity.agent);
 }
 
+/// Keeps at it: a quarantine that nobody hears of would be silence.
+void send_agent_report(reporter* self, const caf::actor& commands, const std::string& node, const agent_report& what) {
+  command c;
+  c.id = new_id<command_id>();
+  c.from = "node." + node;
+  c.body = what;
+  const auto again = [self, what] { self->delayed_send(self, report_retry, what); };
+  self->request(commands, command_timeout, std::move(c))
+      .then(
+          [again](const outcome& o) {
+            if (o.status == outcome_status::busy || o.status == outcome_status::in_doubt) again();
+          },
+          [again](const caf::error&) { again(); });
+}
+
 }  // namespace
 
 caf::behavior node_reporter(reporter* self, caf::actor commands, node_identity who,
@@ -93,6 +110,7 @@ caf::behavior node_reporter(reporter* self, caf::actor commands, node_identity w
         note(self, n);
         report(self, commands, who);
       },
+      [=](const agent_report& what) { send_agent_report(self, commands, who.name, what); },
       [=](leader_seen_atom) {
         self->state.full_due = true;
         report(self, commands, who);

@@ -62,6 +62,15 @@ query task_outputs(const std::string& company, const std::string& id) {
       {company, id}};
 }
 
+query tasks_with_ids(const std::string& company, const std::vector<std::string>& ids) {
+  std::string list = "{";
+  for (const auto& id : ids) list += (list.size() > 1 ? "," : "") + id;
+  return {
+      "SELECT t.id, t.agent, t.title, t.status, t.attempt, t.error, t.blocked_reason FROM cadre.task t "
+      "WHERE t.company = $1 AND t.id = ANY ($2::uuid[]) ORDER BY t.created_at, t.id",
+      {company, list + "}"}};
+}
+
 query task_counts(const std::string& company) {
   return {"SELECT status, count(*) AS tasks FROM cadre.task WHERE company = $1 GROUP BY status ORDER BY status",
           {company}};
@@ -196,10 +205,11 @@ query latest_brief(const std::string& company) {
 }
 
 query output(const std::string& company, const std::string& id) {
-  return {"SELECT o.status, o.worker, o.dataset, o.row_count, o.auditors, (SELECT count(*) FROM cadre.canonical c WHERE "
-          "c.company = o.company AND c.dataset = o.dataset AND c.worker = o.worker) AS canonical_rows "
-          "FROM cadre.output o WHERE o.company = $1 AND o.id = $2::uuid",
-          {company, id}};
+  return {
+      "SELECT o.status, o.worker, o.dataset, o.row_count, o.auditors, (SELECT count(*) FROM cadre.canonical c WHERE "
+      "c.company = o.company AND c.dataset = o.dataset AND c.worker = o.worker) AS canonical_rows "
+      "FROM cadre.output o WHERE o.company = $1 AND o.id = $2::uuid",
+      {company, id}};
 }
 
 }  // namespace cadre::storage::queries

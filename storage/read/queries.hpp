@@ -24,7 +24,9 @@ query tasks(const std::string& company, const task_filter& filter);
 query task(const std::string& company, const std::string& id);
 query task_runs(const std::string& company, const std::string& id);
 query task_outputs(const std::string& company, const std::string& id);
-/// Counts by status of all tasks, or of those with `ids`.
+/// Status and title of the tasks with these ids.
+query tasks_with_ids(const std::string& company, const std::vector<std::string>& ids);
+/// Counts by status.
 query task_counts(const std::string& company);
 
 query leader(const std::string& company);

@@ -1,0 +1,232 @@
+#include "commands.hpp"
+#include "config/cron.hpp"
+#include "print.hpp"
+#include "schemas/subjects.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+#include <memory>
+
+namespace cadre::cli {
+
+using json = nlohmann::json;
+namespace queries = storage::queries;
+
+namespace {
+
+constexpr std::int64_t history_rows = 20;
+constexpr int next_fires = 5;
+
+void check_path(const std::string& path) {
+  if (!is_agent_path(path))
+    throw command_error{exit_usage, "'" + path + "' is not an agent's path, such as ceo.data.ingest"};
+}
+
+int show(const fleet_options& fleet, const std::string& path) {
+  check_path(path);
+  session s{fleet};
+  auto agent = json::parse(s.row(queries::agent(s.company(), path), "agent " + path));
+  agent["events"] = json::parse(s.rows(queries::agent_events(s.company(), path, history_rows)));
+  agent["runs"] = json::parse(s.rows(queries::agent_runs(s.company(), path, history_rows)));
+  if (fleet.json) {
+    print_json(agent);
+    return exit_ok;
+  }
+  print_fields(agent, {{"agent", "path"},
+                       {"role", "role"},
+                       {"about", "about"},
+                       {"state", "state"},
+                       {"node", "node"},
+                       {"may run on", "nodes"},
+                       {"epoch", "epoch"},
+                       {"restarts", "restarts"},
+                       {"last cause", "last_cause"},
+                       {"changed", "changed_at"}});
+  std::cout << "\n";
+  print_table(agent["runs"],
+              {{"STARTED", "started_at"},
+               {"STATUS", "status"},
+               {"TRY", "attempt"},
+               {"TASK", "task", 36},
+               {"NODE", "node"},
+               {"METRICS", "metrics"},
+               {"ERROR", "error"}},
+              "no runs yet");
+  std::cout << "\n";
+  print_table(agent["events"],
+              {{"AT", "at"},
+               {"STATE", "state"},
+               {"REASON", "reason"},
+               {"NODE", "node"},
+               {"RESTARTS", "restarts"},
+               {"CAUSE", "cause"}},
+              "no history yet");
+  return exit_ok;
+}
+
+int list(const fleet_options& fleet) {
+  session s{fleet};
+  const auto rows = json::parse(s.rows(queries::agents(s.company())));
+  if (fleet.json) {
+    print_json(rows);
+  } else {
+    print_table(rows,
+                {{"AGENT", "path"},
+                 {"ROLE", "role"},
+                 {"STATE", "state"},
+                 {"NODE", "node"},
+                 {"EPOCH", "epoch"},
+                 {"RESTARTS", "restarts"},
+                 {"RUNS", "active_runs"},
+                 {"LAST CAUSE", "last_cause"}},
+                "no agents");
+  }
+  return exit_ok;
+}
+
+int logs(const fleet_options& fleet, const std::string& path, std::int64_t limit) {
+  check_path(path);
+  session s{fleet};
+  const auto rows = json::parse(s.rows(queries::agent_log(s.company(), path, limit)));
+  if (fleet.json) {
+    print_json(rows);
+    return exit_ok;
+  }
+  for (const auto& line : rows)
+    std::cout << cell(line["at"]) << "  " << cell(line["level"]) << "  " << cell(line["text"])
+              << (line["data"].is_null() ? "" : "  " + line["data"].dump()) << "\n";
+  return exit_ok;
+}
+
+/// Only the node where the agent's supervisor (or, for kill, the agent) lives can carry it out: each is asked.
+int operate(const fleet_options& fleet, const std::string& order, const std::string& path) {
+  check_path(path);
+  session s{fleet};
+  (void)s.row(queries::agent(s.company(), path), "agent " + path);
+  operator_order body;
+  body.order = order;
+  body.agent = agent_path{path};
+  std::string why = "no node answers";
+  for (const auto& node : json::parse(s.rows(queries::nodes(s.company())))) {
+    const auto answer = s.bus().request_wait(subjects::control(node["name"].get<std::string>()),
+                                             s.bus().make_envelope("cli", 0, body), std::chrono::seconds{5});
+    if (answer && std::holds_alternative<ack>(answer->body)) {
+      std::cout << order << " of " << path << " ordered on " << cell(node["name"]) << "\n";
+      return exit_ok;
+    }
+    if (!answer) why = answer.error().message;
+  }
+  throw command_error{exit_findings, why};
+}
+
+int schedule_list(const fleet_options& fleet) {
+  session s{fleet};
+  auto rows = json::parse(s.rows(queries::schedules(s.company())));
+  for (auto& row : rows) {
+    row["next"] = json::array();
+    if (const auto cron = config::parse_cron(row["cron"].get<std::string>())) {
+      auto moment = now();
+      for (int n = 0; n < next_fires; ++n) {
+        moment = config::next_fire(*cron, moment);
+        if (!moment.empty()) row["next"].push_back(to_iso(moment));
+      }
+    }
+    if (row["last"].is_null()) row["last"] = json::array();
+    row["next_due"] = row["next"].empty() ? json(nullptr) : row["next"].front();
+    row["last_due"] = row["last"].empty() ? json(nullptr) : row["last"].front()["due"];
+    row["last_outcome"] = row["last"].empty()                     ? json(nullptr)
+                          : row["last"].front()["task"].is_null() ? row["last"].front()["status"]
+                                                                  : row["last"].front()["task"];
+  }
+  if (fleet.json) {
+    print_json(rows);
+  } else {
+    print_table(rows,
+                {{"SCHEDULE", "name"},
+                 {"CRON", "cron"},
+                 {"AGENT", "agent"},
+                 {"WATCHER", "watcher"},
+                 {"LAST", "last_due"},
+                 {"OUTCOME", "last_outcome"},
+                 {"NEXT", "next_due"}},
+                "no schedules");
+  }
+  return exit_ok;
+}
+
+}  // namespace
+
+void add_agent_commands(const application& a) {
+  auto* agent = a.app.add_subcommand("agent", "List and show agents, read their journal, restart them");
+  agent->require_subcommand(1);
+  auto* sub = agent->add_subcommand("list", "List the agents");
+  add_listing_options(*sub, a.fleet);
+  sub->callback([=] { a.chosen = [=] { return list(a.fleet); }; });
+
+  auto path = std::make_shared<std::string>();
+  sub = agent->add_subcommand("show", "Show an agent with its runs and its restart history");
+  add_listing_options(*sub, a.fleet);
+  sub->add_option("PATH", *path, "The agent")->required();
+  sub->callback([=] { a.chosen = [=] { return show(a.fleet, *path); }; });
+
+  auto limit = std::make_shared<std::int64_t>(100);
+  sub = agent->add_subcommand("logs", "Print the journal of an agent");
+  add_listing_options(*sub, a.fleet);
+  sub->add_option("PATH", *path, "The agent")->required();
+  sub->add_option("--limit", *limit, "Lines")->check(CLI::Range(1, 10'000))->capture_default_str();
+  sub->callback([=] { a.chosen = [=] { return logs(a.fleet, *path, *limit); }; });
+
+  for (const auto& [order, help] : {std::pair{"restart", "Restart an agent; lifts a quarantine"},
+                                    std::pair{"kill", "Kill an agent: its supervisor restarts it"}}) {
+    sub = agent->add_subcommand(order, help);
+    add_fleet_options(*sub, a.fleet);
+    sub->add_option("PATH", *path, "The agent")->required();
+    sub->callback([=, o = std::string{order}] { a.chosen = [=] { return operate(a.fleet, o, *path); }; });
+  }
+
+  auto* schedule = a.app.add_subcommand("schedule", "List schedules with their last and next fires");
+  schedule->require_subcommand(1);
+  sub = schedule->add_subcommand("list", "List schedules");
+  add_listing_options(*sub, a.fleet);
+  sub->callback([=] { a.chosen = [=] { return schedule_list(a.fleet); }; });
+
+  auto name = std::make_shared<std::string>();
+  sub = schedule->add_subcommand("show", "Show the fires of a schedule, newest first");
+  add_listing_options(*sub, a.fleet);
+  sub->add_option("NAME", *name, "The schedule")->required();
+  sub->callback([=] {
+    a.chosen = [=] {
+      session s{a.fleet};
+      const auto rows = json::parse(s.rows(queries::fires(s.company(), *name, history_rows)));
+      if (a.fleet.json) {
+        print_json(rows);
+      } else {
+        print_table(rows,
+                    {{"DUE", "due_at"},
+                     {"FIRED", "fired_at"},
+                     {"STATUS", "status"},
+                     {"TASK", "task", 36},
+                     {"TASK STATUS", "task_status"},
+                     {"REASON", "reason"}},
+                    "it has not fired yet");
+      }
+      return exit_ok;
+    };
+  });
+
+  sub = schedule->add_subcommand("trigger", "Fire a schedule now");
+  add_fleet_options(*sub, a.fleet);
+  sub->add_option("NAME", *name, "The schedule")->required();
+  sub->callback([=] {
+    a.chosen = [=] {
+      session s{a.fleet};
+      const auto task = new_id<task_id>();
+      s.order(schedule_fire{*name, now(), task});
+      std::cout << task.text << "\n";
+      return exit_ok;
+    };
+  });
+}
+
+}  // namespace cadre::cli

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+
+namespace cadre::cli {
+
+/// The completion script of `shell` (bash, zsh, fish): subcommands and options, read off the application itself, so
+/// that it can't fall behind.
+std::string completion_script(const CLI::App& app, const std::string& shell);
+
+}  // namespace cadre::cli

@@ -1,0 +1,181 @@
+#include "actors/brief/brief.hpp"
+#include "actors/brief/brief_writer.hpp"
+#include "commands.hpp"
+#include "print.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+#include <memory>
+#include <unistd.h>
+
+namespace cadre::cli {
+
+using json = nlohmann::json;
+
+namespace {
+
+const std::vector<column> escalation_columns{
+    {"ID", "id", 36},           {"SEVERITY", "severity", 8}, {"ORIGIN", "origin", 36},
+    {"PROBLEM", "problem", 24}, {"COUNT", "count", 6},       {"HOLDER", "holder", 24},
+    {"STATUS", "status", 12},   {"RAISED", "raised_at", 19}, {"CAUSE", "cause", 80}};
+
+int print_list(const fleet_options& fleet, const storage::query& q, session& s, const std::string& nothing) {
+  const auto rows = json::parse(s.rows(q));
+  if (fleet.json) {
+    print_json(rows);
+  } else {
+    print_table(rows, escalation_columns, nothing);
+  }
+  return exit_ok;
+}
+
+int show(const fleet_options& fleet, const std::string& id) {
+  session s{fleet};
+  auto e = json::parse(s.row(storage::queries::escalation(s.company(), id), "one escalation " + id));
+  e["hops"] = json::parse(s.rows(storage::queries::escalation_hops(s.company(), id)));
+  if (fleet.json) {
+    print_json(e);
+    return exit_ok;
+  }
+  print_fields(e, {{"escalation", "id"},
+                   {"problem", "problem"},
+                   {"severity", "severity"},
+                   {"origin", "origin"},
+                   {"status", "status"},
+                   {"holder", "holder"},
+                   {"in the inbox", "in_inbox"},
+                   {"count", "count"},
+                   {"cause", "cause"},
+                   {"cause code", "cause_code"},
+                   {"task", "task"},
+                   {"output", "output"},
+                   {"raised", "raised_at"},
+                   {"last", "last_at"},
+                   {"due", "due_at"},
+                   {"resolved", "resolved_at"},
+                   {"by", "resolved_by"},
+                   {"note", "note"}});
+  if (!e["evidence"].is_null()) std::cout << "\nevidence\n" << e["evidence"].dump(2) << "\n";
+  std::cout << "\n";
+  print_table(
+      e["hops"],
+      {{"HOP", "hop"}, {"ACTION", "action"}, {"HOLDER", "holder"}, {"AT", "at"}, {"BY", "by"}, {"REASON", "reason"}},
+      "");
+  return exit_ok;
+}
+
+/// The whole id of the escalation that a prefix names.
+escalation_id whole_id(session& s, const std::string& id) {
+  const auto e = json::parse(s.row(storage::queries::escalation(s.company(), id), "one escalation " + id));
+  return escalation_id{e["id"].get<std::string>()};
+}
+
+std::string who_am_i() {
+  const char* login = getlogin();
+  return login ? std::string{"cli:"} + login : "cli:uid-" + std::to_string(getuid());
+}
+
+enum class brief_form { markdown, html, json };
+
+int print_brief(const fleet_options& fleet, bool now, brief_form form) {
+  session s{fleet};
+  std::string document;
+  if (now) {
+    auto add = actors::write_brief(s.reader(), s.company(), new_id<brief_id>());
+    if (!add) throw command_error{exit_findings, add.error().message};
+    document = add->body.text;
+    s.order(std::move(*add));
+  } else {
+    const auto latest = json::parse(s.row(storage::queries::latest_brief(s.company()), "brief yet (try --now)"));
+    document = latest["body"].dump();
+  }
+  if (form == brief_form::json) {
+    print_json(json::parse(document));
+  } else {
+    std::cout << (form == brief_form::html ? brief::to_html(document) : brief::to_markdown(document));
+  }
+  return exit_ok;
+}
+
+}  // namespace
+
+void add_escalation_commands(const application& a) {
+  auto* sub = a.app.add_subcommand("inbox", "What waits for a person's decision");
+  add_listing_options(*sub, a.fleet);
+  add_examples(*sub, "  cadre inbox\n  cadre inbox --json | jq '.[].cause'");
+  sub->callback([=] {
+    a.chosen = [=] {
+      session s{a.fleet};
+      return print_list(a.fleet, storage::queries::inbox(s.company()), s, "the inbox is empty");
+    };
+  });
+
+  auto* escalation = a.app.add_subcommand("escalation", "List, show, acknowledge and resolve escalations");
+  escalation->require_subcommand(1);
+  auto all = std::make_shared<bool>(false);
+  auto limit = std::make_shared<std::int64_t>(100);
+  sub = escalation->add_subcommand("list", "List escalations, wherever they lie");
+  add_listing_options(*sub, a.fleet);
+  sub->add_flag("--all", *all, "Resolved ones, too");
+  sub->add_option("--limit", *limit, "Rows")->check(CLI::Range(1, 10'000))->capture_default_str();
+  sub->callback([=] {
+    a.chosen = [=] {
+      session s{a.fleet};
+      return print_list(a.fleet, storage::queries::escalations(s.company(), *all, *limit), s, "no escalations");
+    };
+  });
+
+  auto id = std::make_shared<std::string>();
+  auto note = std::make_shared<std::string>();
+  sub = escalation->add_subcommand("show", "Show an escalation with its evidence and its way up");
+  add_listing_options(*sub, a.fleet);
+  sub->add_option("ID", *id, "The escalation, or the beginning of its id")->required();
+  sub->callback([=] { a.chosen = [=] { return show(a.fleet, *id); }; });
+
+  sub = escalation->add_subcommand("ack", "Say that you have seen it: it climbs no further");
+  add_fleet_options(*sub, a.fleet);
+  sub->add_option("ID", *id, "The escalation, or the beginning of its id")->required();
+  sub->add_option("--note", *note, "What you mean to do");
+  sub->callback([=] {
+    a.chosen = [=] {
+      session s{a.fleet};
+      s.order(escalation_ack{whole_id(s, *id), who_am_i(), *note});
+      std::cout << "acknowledged\n";
+      return exit_ok;
+    };
+  });
+
+  sub = escalation->add_subcommand("resolve", "Close it");
+  add_fleet_options(*sub, a.fleet);
+  sub->add_option("ID", *id, "The escalation, or the beginning of its id")->required();
+  sub->add_option("--note", *note, "What was done")->required();
+  add_examples(*sub, "  cadre escalation resolve 0193c2f1 --note \"disk replaced\"");
+  sub->callback([=] {
+    a.chosen = [=] {
+      session s{a.fleet};
+      s.order(escalation_resolve{whole_id(s, *id), who_am_i(), *note});
+      std::cout << "resolved\n";
+      return exit_ok;
+    };
+  });
+
+  auto now = std::make_shared<bool>(false);
+  auto html = std::make_shared<bool>(false);
+  sub = a.app.add_subcommand("brief", "Print the ceo's brief: the latest, or with --now a new one");
+  add_listing_options(*sub, a.fleet);
+  sub->add_flag("--now", *now, "Write a new brief and print it");
+  sub->add_flag("--html", *html, "As an HTML page");
+  add_examples(*sub, "  cadre brief --now\n  cadre brief --html > brief.html");
+  sub->callback([=] {
+    a.chosen = [=] {
+      if (*html && a.fleet.json) throw command_error{exit_usage, "--html and --json exclude each other"};
+      return print_brief(a.fleet, *now,
+                         *html          ? brief_form::html
+                         : a.fleet.json ? brief_form::json
+                                        : brief_form::markdown);
+    };
+  });
+}
+
+}  // namespace cadre::cli

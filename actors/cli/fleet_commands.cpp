@@ -1,0 +1,181 @@
+#include "actors/brief/brief.hpp"
+#include "actors/brief/brief_writer.hpp"
+#include "actors/launch/up.hpp"
+#include "actors/node/node.hpp"
+#include "commands.hpp"
+#include "config/load.hpp"
+#include "round.hpp"
+#include "schemas/subjects.hpp"
+#include "storage/prepare.hpp"
+
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <mutex>
+#include <set>
+
+namespace cadre::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::chrono::minutes round_limit{10};
+constexpr std::chrono::seconds agents_limit{30};
+
+fleet_options fleet_of(const launch::runtime& r) {
+  fleet_options f;
+  f.state = r.state;
+  return f;
+}
+
+result<void> prepare(const launch::runtime& r) {
+  storage::role_passwords passwords{r.database.migrator_password, r.database.writer_password,
+                                    r.database.reader_password};
+  return storage::prepare_database(r.database.superuser_url, r.database.database, passwords, {r.company});
+}
+
+/// Hears the heartbeats of the nodes while they start.
+class node_listener {
+ public:
+  bool heard(const launch::runtime& r, const std::string& node) {
+    std::lock_guard lock{mutex_};
+    if (!bus_) connect(r);
+    return heard_.contains(node);
+  }
+
+ private:
+  void connect(const launch::runtime& r) {
+    bus::options o;
+    o.url = r.nats_url;
+    o.company = r.company;
+    o.name = "cadre-up";
+    auto opened = bus::connection::open(std::move(o));
+    if (!opened) return;
+    bus_ = std::move(*opened);
+    auto subscribed = bus_->subscribe(subjects::heartbeat("*"), [this](const bus::incoming& in) {
+      if (const auto* beat = std::get_if<node_heartbeat>(&in.message.body)) note(beat->node);
+    });
+    if (subscribed) beats_ = std::move(*subscribed);
+  }
+  void note(const std::string& node) {
+    std::lock_guard lock{heard_mutex_};
+    heard_.insert(node);
+  }
+
+  std::mutex mutex_;
+  std::mutex heard_mutex_;
+  std::set<std::string> heard_;
+  std::shared_ptr<bus::connection> bus_;
+  bus::subscription beats_;
+};
+
+std::string print_brief(session& s) {
+  auto add = actors::write_brief(s.reader(), s.company(), new_id<brief_id>());
+  if (!add) throw command_error{exit_findings, add.error().message};
+  auto page = add->markdown;
+  s.order(std::move(*add));
+  return page;
+}
+
+/// The first round of a company that never worked (or any of `--once`), then the brief.
+int first_page(const launch::runtime& r, const config::company& company, bool once, std::stop_token stop) {
+  session s{fleet_of(r)};
+  if (!wait_for_agents(s, company.agents.size(), agents_limit, stop) && !stop.stop_requested())
+    std::cout << "not all agents run yet: see `cadre org`\n";
+  int code = exit_ok;
+  const bool fresh = nlohmann::json::parse(s.rows(storage::queries::task_counts(s.company()))).empty();
+  if (once || fresh) {
+    std::cout << "round of every worker with its audits:\n";
+    const auto result = run_round(s, company, round_limit, stop,
+                                  [](const std::string& line) { std::cout << "  " << line << std::endl; });
+    if (result.failed + result.blocked > 0 || !result.settled) code = exit_findings;
+  }
+  if (stop.stop_requested()) return exit_findings;
+  std::cout << "\n" << print_brief(s) << std::endl;
+  return code;
+}
+
+int up(launch::up_options o) {
+  auto loaded = std::make_shared<config::loaded>(config::load_file(o.config));
+  const auto listener = std::make_shared<node_listener>();
+  o.prepare_database = [](const launch::runtime& r, std::stop_token) { return prepare(r); };
+  o.node_ready = [listener](const launch::runtime& r, const std::string& node) { return listener->heard(r, node); };
+  o.when_ready = [loaded, once = o.once](const launch::runtime& r, std::stop_token stop) {
+    try {
+      return first_page(r, loaded->value, once, stop);
+    } catch (const command_error& e) {
+      std::cerr << "cadre: " << e.message << "\n";
+      return e.code;
+    }
+  };
+  return launch::run_up(o);
+}
+
+struct node_flags {
+  std::string config, name, postgres_reader, postgres_writer;
+};
+
+int node(const fleet_options& fleet, const node_flags& flags) {
+  const auto loaded = config::load_file(flags.config);
+  for (const auto& problem : loaded.problems) std::cerr << problem.text() << "\n";
+  if (!loaded.ok()) return exit_usage;
+  actors::node_options o;
+  o.company = std::make_shared<const config::company>(loaded.value);
+  o.name = flags.name;
+  o.state = find_state(fleet);
+  o.nats_url = fleet.nats;
+  o.reader_url = flags.postgres_reader;
+  o.writer_url = flags.postgres_writer;
+  if (o.nats_url.empty() || o.reader_url.empty()) {
+    const auto running = launch::load_runtime(o.state);
+    if (!running) throw command_error{exit_unreachable, running.error().message};
+    if (o.nats_url.empty()) o.nats_url = running->nats_url;
+    if (o.reader_url.empty()) o.reader_url = running->database.reader_url;
+    if (o.writer_url.empty()) o.writer_url = running->database.writer_url;
+  }
+  o.program = fs::read_symlink("/proc/self/exe").string();
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ " + loaded.value.name + "/" + flags.name + " %v");
+  return actors::run_node(o);
+}
+
+}  // namespace
+
+void add_fleet_commands(const application& a) {
+  auto o = std::make_shared<launch::up_options>();
+  auto* sub = a.app.add_subcommand("up", "Start a whole company on this machine: Postgres, nats-server, every node");
+  sub->add_option("--config", o->config, "The company's file")->default_val("cadre.yaml");
+  sub->add_option("--state", o->state, "State directory (default: .cadre beside the config)");
+  sub->add_option("--postgres", o->postgres_url, "Use this Postgres (URL of a superuser) instead of a private one");
+  sub->add_option("--nats", o->nats_url, "Use this nats-server (with JetStream) instead of a private one");
+  sub->add_option("--nats-port", o->nats_port, "Port of the private nats-server; 0: a free one");
+  sub->add_flag("--once", o->once, "Run every worker once with its audits, print the brief, stop");
+  sub->add_flag("--detach", o->detach, "Go on in the background");
+  add_examples(*sub,
+               "  cadre up --config config/fleetwatch.yaml\n"
+               "  cadre up --config config/examples/minimal.yaml --once\n"
+               "  cadre up --config c.yaml --postgres postgresql://postgres@db/postgres --nats nats://bus:4222");
+  sub->callback([=] { a.chosen = [=] { return up(*o); }; });
+
+  sub = a.app.add_subcommand("down", "Stop a company that runs in the background");
+  sub->add_option("--state", a.fleet.state, "State directory (default: the nearest .cadre)");
+  sub->callback([=] { a.chosen = [=] { return launch::run_down(find_state(a.fleet)); }; });
+
+  auto flags = std::make_shared<node_flags>();
+  sub = a.app.add_subcommand("node", "Run one node of a company (what `up` starts for each)");
+  add_fleet_options(*sub, a.fleet);
+  sub->add_option("--config", flags->config, "The company's file")->required();
+  sub->add_option("--name", flags->name, "The node's name in it")->required();
+  sub->add_option("--postgres-reader", flags->postgres_reader, "Database URL as cadre_reader");
+  sub->add_option("--postgres-writer", flags->postgres_writer, "Database URL as cadre_writer (control nodes)");
+  add_examples(
+      *sub,
+      "  cadre node --name iron-pc --config fleet.yaml --state /var/lib/cadre --nats nats://10.0.0.1:4222 \\\n"
+      "    --postgres-reader postgresql://cadre_reader@db/cadre --postgres-writer postgresql://cadre_writer@db/cadre");
+  sub->callback([=] { a.chosen = [=] { return node(a.fleet, *flags); }; });
+}
+
+}  // namespace cadre::cli

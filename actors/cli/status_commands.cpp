@@ -1,0 +1,254 @@
+#include "commands.hpp"
+#include "print.hpp"
+#include "schemas/codec.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+#include <memory>
+#include <signal.h>
+
+namespace cadre::cli {
+
+using json = nlohmann::json;
+namespace queries = storage::queries;
+
+namespace {
+
+json status_of(session& s) {
+  auto all = s.reader().snapshot({{"leader", queries::leader(s.company())},
+                                  {"nodes", queries::nodes(s.company())},
+                                  {"agents", queries::agents(s.company())},
+                                  {"tasks", queries::task_counts(s.company())},
+                                  {"inbox", queries::inbox(s.company())}});
+  if (!all)
+    throw command_error{all.error().code == errc::unreachable ? exit_unreachable : exit_findings, all.error().message};
+  auto status = json::parse(*all);
+  status["company"] = s.company();
+  status["leader"] = status["leader"].empty() ? json(nullptr) : status["leader"].front();
+  return status;
+}
+
+std::string count_by_state(const json& agents) {
+  std::map<std::string, int> counts;
+  for (const auto& a : agents) ++counts[a["state"].get<std::string>()];
+  std::string text;
+  for (const auto& [state, n] : counts) text += (text.empty() ? "" : ", ") + std::to_string(n) + " " + state;
+  return text.empty() ? "none" : text;
+}
+
+int status(const fleet_options& fleet) {
+  session s{fleet};
+  const auto all = status_of(s);
+  if (fleet.json) {
+    print_json(all);
+    return exit_ok;
+  }
+  const auto& leader = all["leader"];
+  std::cout << "company  " << s.company() << "\nleader   ";
+  if (leader.is_null()) {
+    std::cout << "none yet\n";
+  } else {
+    std::cout << cell(leader["node"]) << ", epoch " << leader["epoch"] << ", since " << cell(leader["since"])
+              << (leader["lease_over"].get<bool>() || !leader["ended_at"].is_null() ? "  (LEASE OVER: nobody leads)"
+                                                                                    : "")
+              << "\n";
+  }
+  std::cout << "agents   " << count_by_state(all["agents"]) << "\ntasks    ";
+  if (all["tasks"].empty()) std::cout << "none";
+  for (std::size_t i = 0; i < all["tasks"].size(); ++i)
+    std::cout << (i ? ", " : "") << all["tasks"][i]["tasks"] << " " << cell(all["tasks"][i]["status"]);
+  std::cout << "\ninbox    " << all["inbox"].size() << (all["inbox"].empty() ? "" : "  (see `cadre inbox`)") << "\n\n";
+  print_table(all["nodes"],
+              {{"NODE", "name"},
+               {"STATE", "state"},
+               {"ROLES", "roles"},
+               {"HOST", "host"},
+               {"PID", "pid"},
+               {"AGENTS", "agents"},
+               {"SEEN", "seen_at"}},
+              "no node was seen yet");
+  return exit_ok;
+}
+
+int org(const fleet_options& fleet) {
+  session s{fleet};
+  const auto agents = json::parse(s.rows(queries::agents(s.company())));
+  if (fleet.json) {
+    print_json(agents);
+    return exit_ok;
+  }
+  json tree = json::array();
+  for (auto a : agents) {
+    const agent_path path{a["path"].get<std::string>()};
+    a["tree"] = std::string(2 * (path.depth() - 1), ' ') + std::string{path.name()};
+    tree.push_back(std::move(a));
+  }
+  print_table(tree,
+              {{"AGENT", "tree"},
+               {"ROLE", "role"},
+               {"STATE", "state"},
+               {"NODE", "node"},
+               {"RESTARTS", "restarts"},
+               {"ABOUT", "about"}},
+              "no agents");
+  return exit_ok;
+}
+
+struct data_options {
+  std::string dataset, worker, after;
+  std::int64_t limit = 50;
+  bool all = false;
+};
+
+/// Every page of a dataset; canonical data may be larger than one answer should be.
+json canonical_rows(session& s, const data_options& o) {
+  constexpr std::int64_t page = 2'000;
+  json rows = json::array();
+  auto after = o.after;
+  const auto wanted = o.all ? std::numeric_limits<std::int64_t>::max() : o.limit;
+  while (static_cast<std::int64_t>(rows.size()) < wanted) {
+    const auto limit = std::min(page, wanted - static_cast<std::int64_t>(rows.size()));
+    auto chunk = json::parse(s.rows(queries::canonical(s.company(), o.dataset, o.worker, after, limit)));
+    for (auto& row : chunk) rows.push_back(std::move(row));
+    if (static_cast<std::int64_t>(chunk.size()) < limit) break;
+    after = rows.back()["worker"].get<std::string>() + " " + rows.back()["key"].get<std::string>();
+  }
+  return rows;
+}
+
+int data_show(const fleet_options& fleet, const data_options& o) {
+  session s{fleet};
+  const auto rows = canonical_rows(s, o);
+  if (fleet.json) {
+    print_json({{"dataset", o.dataset}, {"rows", rows}});
+    return exit_ok;
+  }
+  print_table(rows, {{"WORKER", "worker"}, {"KEY", "key"}, {"ROW", "row", 120}},
+              "no canonical rows in dataset " + o.dataset);
+  if (!o.all && static_cast<std::int64_t>(rows.size()) == o.limit) std::cout << "(more: --all, or --limit N)\n";
+  return exit_ok;
+}
+
+/// Prints what passes on the bus until it is interrupted.
+int tail(const fleet_options& fleet, const std::string& subject) {
+  session s{fleet};
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const auto full = subject.rfind("cadre.", 0) == 0 ? subject : "cadre." + s.company() + "." + subject;
+  auto subscribed = s.bus().subscribe(full, [json_only = fleet.json](const bus::incoming& in) {
+    const auto text = codec::encode_json(in.message);
+    if (json_only) {
+      std::cout << text << std::endl;
+      return;
+    }
+    const auto* e = std::get_if<event>(&in.message.body);
+    std::cout << to_iso(in.message.sent_at) << "  " << in.subject << "  "
+              << (e ? e->what + "  " + e->data.text : json::parse(text)["body"].dump()) << std::endl;
+  });
+  if (!subscribed) throw command_error{exit_unreachable, subscribed.error().message};
+  int signal_number = 0;
+  sigwait(&signals, &signal_number);
+  return exit_ok;
+}
+
+void add_brain(const application& a) {
+  auto* brain = a.app.add_subcommand("brain", "Long-lived knowledge by key");
+  brain->require_subcommand(1);
+  auto key = std::make_shared<std::string>();
+  auto content = std::make_shared<std::string>();
+
+  auto* sub = brain->add_subcommand("list", "List the keys");
+  add_listing_options(*sub, a.fleet);
+  sub->callback([=] {
+    a.chosen = [=] {
+      session s{a.fleet};
+      const auto rows = json::parse(s.rows(queries::brain(s.company())));
+      if (a.fleet.json) {
+        print_json(rows);
+      } else {
+        print_table(rows, {{"KEY", "key"}, {"VERSION", "version"}, {"BY", "by"}, {"AT", "at"}}, "the brain is empty");
+      }
+      return exit_ok;
+    };
+  });
+
+  sub = brain->add_subcommand("get", "Print what a key holds (JSON)");
+  add_fleet_options(*sub, a.fleet);
+  sub->add_option("KEY", *key, "The key")->required();
+  sub->callback([=] {
+    a.chosen = [=] {
+      session s{a.fleet};
+      print_json(
+          json::parse(s.row(queries::brain_entry(s.company(), *key), "key '" + *key + "' in the brain"))["content"]);
+      return exit_ok;
+    };
+  });
+
+  sub = brain->add_subcommand("set", "Keep JSON under a key; the old version goes into the history");
+  add_fleet_options(*sub, a.fleet);
+  sub->add_option("KEY", *key, "The key")->required();
+  sub->add_option("JSON", *content, "The content")->required();
+  add_examples(*sub, "  cadre brain set role/ingest '{\"rule\":\"never drop rows\"}'");
+  sub->callback([=] {
+    a.chosen = [=] {
+      if (!json::accept(*content)) throw command_error{exit_usage, "that is not JSON: " + *content};
+      session s{a.fleet};
+      s.order(brain_set{new_id<command_id>(), *key, json_text{*content}, "cli"});
+      return exit_ok;
+    };
+  });
+}
+
+}  // namespace
+
+void add_status_commands(const application& a) {
+  auto* sub = a.app.add_subcommand("status", "Leader, nodes, agents, tasks and inbox at a glance");
+  add_listing_options(*sub, a.fleet);
+  sub->callback([=] { a.chosen = [=] { return status(a.fleet); }; });
+
+  sub = a.app.add_subcommand("org", "The org chart with the state of every agent");
+  add_listing_options(*sub, a.fleet);
+  sub->callback([=] { a.chosen = [=] { return org(a.fleet); }; });
+
+  auto* data = a.app.add_subcommand("data", "Canonical data: what auditors have passed");
+  data->require_subcommand(1);
+  sub = data->add_subcommand("list", "List the datasets");
+  add_listing_options(*sub, a.fleet);
+  sub->callback([=] {
+    a.chosen = [=] {
+      session s{a.fleet};
+      const auto rows = json::parse(s.rows(queries::datasets(s.company())));
+      if (a.fleet.json) {
+        print_json(rows);
+      } else {
+        print_table(rows, {{"DATASET", "dataset"}, {"WORKER", "worker"}, {"ROWS", "rows"}, {"CHANGED", "changed_at"}},
+                    "nothing is canonical yet");
+      }
+      return exit_ok;
+    };
+  });
+  auto o = std::make_shared<data_options>();
+  sub = data->add_subcommand("show", "Show the canonical rows of a dataset");
+  add_listing_options(*sub, a.fleet);
+  sub->add_option("DATASET", o->dataset, "The dataset")->required();
+  sub->add_option("--worker", o->worker, "Only rows of this worker");
+  sub->add_option("--limit", o->limit, "Rows")->check(CLI::Range(1, 1'000'000))->capture_default_str();
+  sub->add_flag("--all", o->all, "All rows");
+  add_examples(*sub, "  cadre data show package --limit 5\n  cadre data show package --all --json");
+  sub->callback([=] { a.chosen = [=] { return data_show(a.fleet, *o); }; });
+
+  add_brain(a);
+
+  auto subject = std::make_shared<std::string>(">");
+  sub = a.app.add_subcommand("tail", "Print what passes on the bus, live");
+  add_listing_options(*sub, a.fleet);
+  sub->add_option("SUBJECT", *subject, "Below cadre.COMPANY, with NATS wildcards; default: all of the company");
+  add_examples(*sub, "  cadre tail 'esc.>'\n  cadre tail 'out.ceo.data.>' --json");
+  sub->callback([=] { a.chosen = [=] { return tail(a.fleet, *subject); }; });
+}
+
+}  // namespace cadre::cli

@@ -1,0 +1,142 @@
+#include "leader_actor.hpp"
+
+#include "actors/brief/brief_writer.hpp"
+#include "actors/supervision/exits.hpp"
+#include "actors/supervision/type_ids.hpp"
+#include "event_relay.hpp"
+#include "scheduler_actor.hpp"
+#include "schemas/subjects.hpp"
+#include "writer_actor.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace cadre::actors {
+
+namespace {
+
+using leader = caf::stateful_actor<leader_state>;
+
+writer_outlets outlets_for(const leader_config& config, epoch reign, const caf::actor& relay) {
+  const auto send = [bus = config.bus, company = config.company->name, reign](const agent_path& agent, message body) {
+    const auto sent =
+        bus->publish(subjects::agent(company, agent), bus->make_envelope("leader", reign, std::move(body)));
+    // Not lost: what a node does not report as held is granted again.
+    if (!sent) spdlog::warn("a message to {} was not sent: {}", agent.text, sent.error().message);
+  };
+  writer_outlets outlets;
+  outlets.grant = [send](const run_grant& grant) { send(grant.agent, grant); };
+  outlets.revoke = [send](const run_revoke& revoke) { send(revoke.agent, revoke); };
+  outlets.publish = [relay = caf::actor_cast<caf::actor_addr>(relay)](std::vector<event> events) {
+    if (auto target = caf::actor_cast<caf::actor>(relay)) caf::anon_send(target, committed_events{std::move(events)});
+  };
+  return outlets;
+}
+
+void begin_reign(leader* self, const leader_config& config, const elected& won) {
+  auto& s = self->state;
+  s.reign = won.reign;
+  spdlog::info("{} leads {} with epoch {}", config.node, config.company->name, won.reign);
+  event_relay_options relay;
+  relay.reader_url = config.reader_url;
+  relay.publisher.bus = config.bus->settings();
+  relay.publisher.bus.name += "-events";
+  relay.publisher.from = "leader";
+  s.relay = self->spawn<caf::detached>(event_relay, config.bus, std::move(relay));
+  s.writer = self->spawn<caf::detached>(writer_actor, won.lead, config.company, caf::actor_cast<caf::actor>(self),
+                                        outlets_for(config, won.reign, s.relay), writer_options{});
+  self->monitor(s.writer);
+}
+
+/// Commands from the bus, past the gate, into the writer's mailbox.
+void take_commands(leader* self, const leader_config& config) {
+  auto& s = self->state;
+  const auto handler = [gate = *s.gate, bus = config.bus, reign = s.reign,
+                        writer = caf::actor_cast<caf::actor_addr>(s.writer)](bus::incoming in) mutable {
+    auto* batch = std::get_if<command_batch>(&in.message.body);
+    const auto refuse = [&](errc code, const char* why) {
+      error_reply reply;
+      reply.error = {code, why};
+      (void)bus->reply(in, "writer", reign, reply);
+    };
+    if (!batch) return refuse(errc::unknown_kind, "commands come as a command_batch, or alone with kind and body");
+    auto target = caf::actor_cast<caf::actor>(writer);
+    if (!target) return refuse(errc::not_leader, "this node leads no longer");
+    auto place = gate.try_admit(in.bytes);
+    if (!place) return refuse(errc::busy, "the writer's queue is full; try again after a pause");
+    incoming_commands commands;
+    commands.commands = std::move(batch->commands);
+    commands.place = std::make_shared<bus::gate::ticket>(std::move(*place));
+    batch->commands.clear();
+    commands.answer = [bus, reign, in = std::move(in)](std::vector<outcome> outcomes) {
+      command_outcomes reply;
+      reply.outcomes = std::move(outcomes);
+      if (auto sent = bus->reply(in, "writer", reign, std::move(reply)); !sent)
+        spdlog::warn("an answer of the writer was not sent: {}", sent.error().message);
+    };
+    caf::anon_send(target, std::move(commands));
+  };
+  auto subscribed = config.bus->subscribe(subjects::commands(config.company->name), handler);
+  if (!subscribed) return self->send_exit(s.writer, supervision::to_error(subscribed.error()));
+  s.commands = std::move(*subscribed);
+}
+
+void reign_begun(leader* self, const leader_config& config) {
+  auto& s = self->state;
+  if (!s.writer || s.stopping) return;
+  take_commands(self, config);
+  s.brief_writer = self->spawn<caf::detached>(brief_writer, config.reader_url, config.company->name, config.commands);
+  s.scheduler = self->spawn(scheduler_actor, config.company, config.commands, s.brief_writer);
+  self->send(config.node_host, supervision::lead{s.reign});
+}
+
+void end_reign(leader* self, const leader_config& config) {
+  auto& s = self->state;
+  s.commands.reset();
+  for (auto* helper : {&s.scheduler, &s.brief_writer, &s.relay}) {
+    if (*helper) self->send_exit(*helper, caf::exit_reason::user_shutdown);
+    *helper = nullptr;
+  }
+  s.writer = nullptr;
+  s.reign = 0;
+  if (s.stopping) return self->quit(s.stop_reason);
+  self->send(config.node_host, supervision::step_down{});
+  s.candidacy->run_again();
+}
+
+}  // namespace
+
+caf::behavior leader_actor(leader* self, leader_config config) {
+  auto& s = self->state;
+  supervision::keep_exception_text(self);
+  s.gate.emplace(config.command_gate);
+  storage::candidate who;
+  who.writer_url = config.writer_url;
+  who.company = config.company->name;
+  who.node = config.node;
+  who.life = config.life;
+  who.lease = config.company->timing.lease;
+  s.candidacy = std::make_unique<campaign>(std::move(who), [me = caf::actor_cast<caf::actor_addr>(self)](
+                                                               std::shared_ptr<storage::leadership> lead, epoch reign) {
+    if (auto target = caf::actor_cast<caf::actor>(me)) caf::anon_send(target, elected{std::move(lead), reign});
+  });
+  self->set_down_handler([=](const caf::down_msg& down) {
+    if (self->state.writer && down.source == self->state.writer.address()) end_reign(self, config);
+  });
+  self->set_exit_handler([=](const caf::exit_msg& m) {
+    auto& state = self->state;
+    state.stopping = true;
+    state.stop_reason = m.reason;
+    state.candidacy.reset();
+    if (!state.writer) return self->quit(m.reason);
+    state.commands.reset();
+    self->send_exit(state.writer, caf::exit_reason::user_shutdown);
+  });
+  return {
+      [=](const elected& won) {
+        if (!self->state.stopping) begin_reign(self, config, won);
+      },
+      [=](writer_ready_atom) { reign_begun(self, config); },
+  };
+}
+
+}  // namespace cadre::actors

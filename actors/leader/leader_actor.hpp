@@ -1,0 +1,48 @@
+#pragma once
+
+#include "actors/local_messages.hpp"
+#include "bus/connection.hpp"
+#include "bus/gate.hpp"
+#include "campaign.hpp"
+#include "config/company.hpp"
+
+#include <caf/actor.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace cadre::actors {
+
+struct leader_config {
+  std::shared_ptr<const config::company> company;
+  std::string node;
+  node_life_id life;
+  std::string writer_url;
+  std::string reader_url;
+  std::shared_ptr<bus::connection> bus;
+  caf::actor node_host;
+  caf::actor commands;
+  bus::gate_limits command_gate;  ///< Commands between the bus and the writer's mailbox.
+};
+
+struct leader_state {
+  std::unique_ptr<campaign> candidacy;
+  std::optional<bus::gate> gate;
+  bus::subscription commands;
+  epoch reign = 0;  ///< 0: this node does not lead.
+  caf::actor writer, relay, brief_writer, scheduler;
+  bool stopping = false;
+  caf::error stop_reason;
+  static inline const char* name = "leader";
+};
+
+/// A control node's part in leading: runs for leader, and while it reigns keeps the writer, the event relay, the
+/// scheduler and the root of the tree. When the writer ends, for whatever reason, the reign is over: everything of it
+/// is stopped but the agents, which the next leader adopts, and the node runs again.
+/// An exit message ends the reign in order and quits.
+caf::behavior leader_actor(caf::stateful_actor<leader_state>* self, leader_config config);
+
+}  // namespace cadre::actors

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "actors/command/command_client.hpp"
+#include "actors/supervision/node_host.hpp"
+#include "agent_directory.hpp"
+#include "bus/connection.hpp"
+
+#include <caf/actor.hpp>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+/// Between the bus and the actors of a node. Handlers of the bus run on its threads and only send.
+namespace cadre::actors {
+
+/// The node host's way to other nodes.
+class bus_link final : public supervision::node_link {
+ public:
+  bus_link(std::shared_ptr<bus::connection> bus, std::string node) : bus_{std::move(bus)}, node_{std::move(node)} {}
+  void send_heartbeat(const node_heartbeat& beat) override;
+  void request(const std::string& node, const message& order, std::chrono::milliseconds timeout, std::uint64_t request,
+               const caf::actor& answer_to) override;
+  void reply(const std::string& reply_to, const message& answer) override;
+
+ private:
+  std::shared_ptr<bus::connection> bus_;
+  std::string node_;
+};
+
+/// How the command client reaches the writer.
+batch_sender writer_road(std::shared_ptr<bus::connection> bus, std::string node);
+
+/// What a node listens to: orders to it, heartbeats of all nodes, messages to its agents. Ends with the object.
+struct node_ears {
+  std::vector<bus::subscription> subscriptions;
+};
+
+struct ear_targets {
+  caf::actor node_host;
+  caf::actor reporter;  ///< Told when a new leader is heard of.
+  std::shared_ptr<agent_directory> agents;
+};
+
+/// Subscribes. Errors: those of connection::subscribe.
+result<node_ears> listen(const std::shared_ptr<bus::connection>& bus, const std::string& company,
+                         const std::string& node, const ear_targets& targets);
+
+}  // namespace cadre::actors
