@@ -42,7 +42,8 @@ struct shutdown_time {
   milliseconds time{10'000};  ///< Of `timed`.
 };
 
-/// What an agent runs (`run:`).
+/// What an agent runs (`run:`). An auditor that gives checks and no `run` gets mode `check`; with a command, its checks
+/// are run as well.
 struct run_spec {
   enum class mode { none, command, check };
   mode how = mode::none;
@@ -122,7 +123,7 @@ struct node {
 struct schedule {
   std::string name;
   agent_path agent;
-  std::string cron;  ///< 5 fields, or @hourly, @daily, @weekly, @monthly, @yearly.
+  std::string cron;  ///< 5 fields, or @hourly and the like: see config/cron.hpp.
   std::string tz = "UTC";
   agent_path watcher;
   milliseconds grace{120'000};  ///< Later than this after its moment, a fire is missed.
@@ -130,7 +131,8 @@ struct schedule {
   json_text payload;
 };
 
-/// When the ceo's brief is written (`brief:` of the ceo); also a schedule, named `brief`.
+/// When the ceo's brief is written (`brief:` of the ceo). The scheduler treats it as a schedule named `brief`, which is
+/// not among `company::schedules`; no other schedule may have that name.
 struct brief_rule {
   std::string cron;
   std::string tz = "UTC";
