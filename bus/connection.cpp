@@ -1,0 +1,176 @@
+#include "connection.hpp"
+
+#include "detail/link.hpp"
+#include "detail/reading.hpp"
+#include "schemas/codec.hpp"
+
+#include <array>
+#include <future>
+#include <utility>
+
+namespace cadre::bus {
+
+namespace {
+
+using wire_headers = std::array<std::pair<const char*, std::string>, 1>;
+
+wire_headers content_type(std::string_view type) {
+  return {{{"Content-Type", std::string(type)}}};
+}
+
+const wire_headers& msgpack_headers() {
+  static const wire_headers headers = content_type(codec::msgpack_type);
+  return headers;
+}
+
+failure too_large(const std::string& subject, std::size_t bytes, std::size_t bytes_max) {
+  return {errc::too_large, "a message of " + std::to_string(bytes) + " bytes to " + subject + "; at most " +
+                               std::to_string(bytes_max) + " are allowed"};
+}
+
+detail::reading read(std::string_view company, std::size_t bytes_max, natsMsg& m) {
+  return detail::read_message(company, natsMsg_GetSubject(&m), detail::header_of(m, "Content-Type"),
+                              detail::bytes_of(m), bytes_max);
+}
+
+result<envelope> read_answer(std::string_view company, std::size_t bytes_max, result<natsMsg*> answer) {
+  if (!answer) return tl::unexpected(answer.error());
+  auto r = read(company, bytes_max, **answer);
+  if (!r.message) return r.message;
+  if (const auto* refused = std::get_if<error_reply>(&r.message->body)) return tl::unexpected(refused->error);
+  return r.message;
+}
+
+result<void> send_as(detail::link& link, const std::string& subject, bool json, const envelope& e) {
+  const auto bytes = json ? codec::encode_json(e) : codec::encode(e);
+  if (bytes.size() > link.settings.message_bytes_max)
+    return tl::unexpected(too_large(subject, bytes.size(), link.settings.message_bytes_max));
+  if (json) return link.send(subject, {}, content_type(codec::json_type), bytes);
+  return link.send(subject, {}, msgpack_headers(), bytes);
+}
+
+envelope make(const options& o, std::string from, epoch incarnation, message body) {
+  envelope e;
+  e.id = new_id<message_id>();
+  e.company = o.company;
+  e.from = std::move(from);
+  e.incarnation = incarnation;
+  e.sent_at = now();
+  e.body = std::move(body);
+  return e;
+}
+
+void receive(detail::link& link, natsMsg& m, const connection::message_handler& handler) {
+  auto r = read(link.settings.company, link.settings.message_bytes_max, m);
+  const char* reply = natsMsg_GetReply(&m);
+  if (!r.message) {
+    link.note_refusal({natsMsg_GetSubject(&m), r.sender, r.message.error()});
+    if (reply == nullptr) return;
+    // Nothing can be done for a sender that can't be answered; the refusal is counted and logged already.
+    static_cast<void>(
+        send_as(link, reply, r.json, make(link.settings, link.settings.name, 0, error_reply{r.message.error()})));
+    return;
+  }
+  link.received.fetch_add(1, std::memory_order_relaxed);
+  incoming in;
+  in.subject = natsMsg_GetSubject(&m);
+  in.message = std::move(*r.message);
+  if (reply != nullptr) in.reply_to = reply;
+  in.bytes = static_cast<std::size_t>(natsMsg_GetDataLength(&m));
+  in.json = r.json;
+  handler(std::move(in));
+}
+
+}  // namespace
+
+subscription::subscription(std::unique_ptr<detail::registration> registered) : registered_(std::move(registered)) {}
+subscription::subscription() noexcept = default;
+subscription::subscription(subscription&&) noexcept = default;
+subscription& subscription::operator=(subscription&&) noexcept = default;
+subscription::~subscription() = default;
+void subscription::reset() {
+  registered_.reset();
+}
+
+connection::connection(std::shared_ptr<detail::link> wire) : link_(std::move(wire)) {}
+connection::~connection() {
+  link_->close();
+}
+
+result<std::shared_ptr<connection>> connection::open(options o) {
+  if (!is_token(o.company)) return fail(errc::bad_value, "bus: \"" + o.company + "\" is not a company's name");
+  auto link = detail::link::open(std::move(o));
+  if (!link) return tl::unexpected(link.error());
+  return std::shared_ptr<connection>(new connection(std::move(*link)));
+}
+
+const options& connection::settings() const noexcept {
+  return link_->settings;
+}
+bool connection::connected() const noexcept {
+  return link_->connected();
+}
+counters connection::count() const {
+  return link_->count();
+}
+
+envelope connection::make_envelope(std::string from, epoch incarnation, message body) const {
+  return make(settings(), std::move(from), incarnation, std::move(body));
+}
+
+result<void> connection::publish(const std::string& subject, const envelope& e) {
+  return send_as(*link_, subject, false, e);
+}
+
+void connection::request(const std::string& subject, const envelope& e, std::chrono::milliseconds timeout,
+                         reply_handler handler) {
+  const auto bytes = codec::encode(e);
+  if (bytes.size() > settings().message_bytes_max) {
+    auto why = too_large(subject, bytes.size(), settings().message_bytes_max);
+    link_->timers().add(std::chrono::milliseconds{0},
+                        [handler = std::move(handler), why = std::move(why)] { handler(tl::unexpected(why)); });
+    return;
+  }
+  if (timeout.count() <= 0) timeout = settings().request_timeout;
+  link_->request(subject, msgpack_headers(), bytes, timeout,
+                 [company = settings().company, bytes_max = settings().message_bytes_max, handler = std::move(handler)](
+                     result<natsMsg*> answer) { handler(read_answer(company, bytes_max, std::move(answer))); });
+}
+
+result<envelope> connection::request_wait(const std::string& subject, const envelope& e,
+                                          std::chrono::milliseconds timeout) {
+  auto answer = std::make_shared<std::promise<result<envelope>>>();
+  auto future = answer->get_future();
+  request(subject, e, timeout, [answer](result<envelope> r) { answer->set_value(std::move(r)); });
+  return future.get();
+}
+
+result<subscription> connection::subscribe(const std::string& subject, message_handler handler) {
+  auto made = link_->subscribe(subject, [weak = std::weak_ptr(link_), handler = std::move(handler)](natsMsg& m) {
+    if (const auto link = weak.lock()) receive(*link, m, handler);
+  });
+  if (!made) return tl::unexpected(made.error());
+  return subscription(std::move(*made));
+}
+
+result<void> connection::reply(const incoming& to, const std::string& from, epoch incarnation, message body) {
+  if (to.reply_to.empty()) return {};
+  auto e = make_envelope(from, incarnation, std::move(body));
+  e.causation = to.message.id;
+  e.trace = to.message.trace;
+  return send_as(*link_, to.reply_to, to.json, e);
+}
+
+subscription connection::on_status(std::function<void(bool)> handler) {
+  return subscription(link_->on_status(std::move(handler)));
+}
+
+subscription connection::on_refused(std::function<void(const refusal&)> handler) {
+  return subscription(link_->on_refused(std::move(handler)));
+}
+
+result<void> connection::flush(std::chrono::milliseconds timeout) {
+  return link_->flush(timeout);
+}
+
+}  // namespace cadre::bus
