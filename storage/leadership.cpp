@@ -125,17 +125,20 @@ void leadership::cancel() noexcept {
 }
 
 result<void> leadership::renew() {
-  auto& me = *impl_;
-  if (me.reign == 0 || !me.db) return me.not_leader();
+  return impl_->renew();
+}
+
+result<void> leadership_session::renew() {
+  if (reign == 0 || !db) return not_leader();
   try {
-    const auto done = me.db->run(extend_lease, me.who.company, me.reign.load(), me.who.lease.count());
+    const auto done = db->run(extend_lease, who.company, reign.load(), who.lease.count());
     if (done.affected_rows() == 1) return {};
   } catch (const std::exception&) {
-    const auto why = pg::diagnose(*me.db);
+    const auto why = pg::diagnose(*db);
     if (why.kind != pg::trouble::lost) return tl::unexpected{why.error};
   }
-  auto refusal = me.not_leader();
-  me.drop();
+  auto refusal = not_leader();
+  drop();
   return refusal;
 }
 

@@ -15,6 +15,9 @@ struct leadership_session {
   std::unique_ptr<pg::session> db;
   std::atomic<epoch> reign{0};
 
+  /// See leadership::renew.
+  result<void> renew();
+
   /// Closing the session is what gives up the lock.
   void drop() {
     reign = 0;

@@ -1,0 +1,147 @@
+#include "storage/writer/handlers.hpp"
+
+#include <algorithm>
+
+namespace cadre::storage::writer {
+
+namespace {
+
+void write_nodes(unit& u) {
+  std::vector<std::string> names;
+  for (const auto& node : u.mem.company.nodes) {
+    names.push_back(node.name);
+    u.db.run(
+        "INSERT INTO cadre.node (company, name, roles) VALUES ($1, $2, $3::text[]) "
+        "ON CONFLICT (company, name) DO UPDATE SET roles = excluded.roles, retired = false",
+        u.company(), node.name, node.roles);
+  }
+  u.db.run("UPDATE cadre.node SET retired = true WHERE company = $1 AND NOT retired AND name <> ALL ($2::text[])",
+           u.company(), names);
+}
+
+void write_agents(unit& u) {
+  using pg::to_value;
+  std::vector<pg::value> paths, roles, abouts, modes, managers, nodes, positions;
+  for (const auto& agent : u.mem.company.agents) {
+    positions.push_back(to_value(paths.size()));
+    paths.push_back(to_value(agent.path));
+    roles.push_back(to_value(agent.role));
+    abouts.push_back(to_value(agent.title));
+    modes.push_back(to_value(agent.mode));
+    managers.push_back(to_value(agent.path.parent()));
+    nodes.push_back(to_value(agent.nodes));
+  }
+  u.db.run(
+      "INSERT INTO cadre.agent (company, path, role, about, mode, reports_to, nodes, position) "
+      "SELECT $1, path, role, about, mode, manager, nodes::text[], position FROM unnest($2::text[], $3::text[], "
+      "$4::text[], $5::text[], $6::text[], $7::text[], $8::int[]) "
+      "AS a (path, role, about, mode, manager, nodes, position) "
+      "ON CONFLICT (company, path) DO UPDATE SET role = excluded.role, about = excluded.about, mode = excluded.mode, "
+      "reports_to = excluded.reports_to, nodes = excluded.nodes, position = excluded.position, retired = false, "
+      "state = CASE WHEN agent.retired THEN 'planned' ELSE agent.state END",
+      u.company(), paths, roles, abouts, modes, managers, nodes, positions);
+  u.db.run(
+      "UPDATE cadre.agent SET retired = true, state = 'stopped', changed_at = clock_timestamp() "
+      "WHERE company = $1 AND NOT retired AND path <> ALL ($2::text[])",
+      u.company(), paths);
+}
+
+void write_schedule(unit& u, const std::string& name, const agent_path& agent, const std::string& cron,
+                    const std::string& tz, const agent_path& watcher) {
+  u.db.run(
+      "INSERT INTO cadre.schedule AS s (company, name, agent, cron, tz, watcher) VALUES ($1, $2, $3, $4, $5, $6) "
+      "ON CONFLICT (company, name) DO UPDATE SET agent = excluded.agent, cron = excluded.cron, tz = excluded.tz, "
+      "watcher = excluded.watcher, retired = false, since = CASE WHEN s.retired OR (s.cron, s.tz) <> "
+      "(excluded.cron, excluded.tz) THEN clock_timestamp() ELSE s.since END",
+      u.company(), name, agent, cron, tz, watcher);
+}
+
+void write_schedules(unit& u) {
+  const auto& company = u.mem.company;
+  std::vector<std::string> names;
+  for (const auto& s : company.schedules) {
+    names.push_back(s.name);
+    write_schedule(u, s.name, s.agent, s.cron, s.tz, s.watcher);
+  }
+  if (company.brief) {
+    names.push_back("brief");
+    write_schedule(u, "brief", company.agents.front().path, company.brief->cron, company.brief->tz,
+                   company.brief->watcher);
+  }
+  u.db.run("UPDATE cadre.schedule SET retired = true WHERE company = $1 AND NOT retired AND name <> ALL ($2::text[])",
+           u.company(), names);
+}
+
+/// Seats are unknown until the nodes report; a node counts as heard of now, and is down a lease later if it is silent.
+void recall_nodes(pg::session& db, memory& m, timestamp now) {
+  m.nodes.clear();
+  const auto rows = db.run(
+      "SELECT name, coalesce(life::text, ''), state, coalesce(host, ''), coalesce(pid, 0), coalesce(version, ''), "
+      "agents "
+      "FROM cadre.node WHERE company = $1 AND NOT retired",
+      m.company.name);
+  for (const auto& row : rows) {
+    auto& node = m.nodes[row[0].as<std::string>()];
+    node.life.text = row[1].as<std::string>();
+    node.up = row[2].as<std::string>() == "up";
+    node.seen_at = now;
+    node.row.host = row[3].as<std::string>();
+    node.row.pid = row[4].as<std::int64_t>();
+    node.row.version = row[5].as<std::string>();
+    node.row_agents = row[6].as<std::int64_t>();
+  }
+}
+
+void recall_runs(pg::session& db, memory& m, timestamp now) {
+  m.runs.clear();
+  const auto rows = db.run(
+      "SELECT id::text, task::text, attempt, agent, incarnation, node, node_life::text, "
+      "(extract(epoch FROM lease_until) * 1000000)::bigint FROM cadre.run WHERE company = $1 AND status = 'active'",
+      m.company.name);
+  for (const auto& row : rows) {
+    active_run run;
+    run.id.text = row[0].as<std::string>();
+    run.task.text = row[1].as<std::string>();
+    run.attempt = row[2].as<std::int64_t>();
+    run.agent.text = row[3].as<std::string>();
+    run.incarnation = row[4].as<epoch>();
+    run.node = row[5].as<std::string>();
+    run.life.text = row[6].as<std::string>();
+    // Nobody extended leases while nobody led: the clock of a run starts anew with a new leader.
+    run.lease_until = std::max(timestamp{row[7].as<std::int64_t>()}, now + m.company.timing.run_lease);
+    run.granted_at = now;
+    m.runs.emplace(run.id, run);
+  }
+}
+
+}  // namespace
+
+void write_company(unit& u) {
+  write_nodes(u);
+  write_agents(u);
+  write_schedules(u);
+}
+
+void recall_agents(pg::session& db, memory& m) {
+  const auto last = db.run("SELECT coalesce(max(epoch), 0) FROM cadre.incarnation WHERE company = $1", m.company.name);
+  m.last_incarnation = last[0][0].as<epoch>();
+  m.agent_epochs.clear();
+  m.agent_states.clear();
+  for (const auto& row : db.run("SELECT path, epoch, state FROM cadre.agent WHERE company = $1", m.company.name)) {
+    const agent_path path{row[0].as<std::string>()};
+    m.agent_epochs[path] = row[1].as<epoch>();
+    from_text(row[2].as<std::string>(), m.agent_states[path]);
+  }
+}
+
+void recall(pg::session& db, memory& m, timestamp now) {
+  const auto last = db.run("SELECT coalesce(max(seq), 0) FROM cadre.event WHERE company = $1", m.company.name);
+  m.last_seq = last[0][0].as<std::int64_t>();
+  recall_agents(db, m);
+  recall_nodes(db, m, now);
+  recall_runs(db, m, now);
+  m.next_due = now;
+  m.look_for_work = true;
+}
+
+}  // namespace cadre::storage::writer

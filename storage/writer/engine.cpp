@@ -1,0 +1,244 @@
+#include "storage/leadership_session.hpp"
+#include "storage/pg/rows.hpp"
+#include "storage/writer/batch.hpp"
+#include "storage/writer/handlers.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace cadre::storage {
+
+using writer::unit;
+
+namespace {
+
+enum class ending {
+  committed,
+  poisoned,     ///< A statement was refused; nothing was applied.
+  unavailable,  ///< Postgres can't now; nothing was applied.
+  lost,         ///< The session broke; whether it committed is not known.
+  fenced        ///< Another epoch began; nothing was applied.
+};
+
+struct attempt {
+  ending how = ending::committed;
+  failure why;
+};
+
+}  // namespace
+
+struct writer_engine::impl {
+  impl(leadership& l, engine_options o)
+      : lead{leadership_access::of(l)},
+        options{o},
+        random{o.seed != 0 ? o.seed
+                           : static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count())} {}
+
+  leadership_session& lead;
+  engine_options options;
+  writer::memory memory;
+  std::mt19937_64 random;
+  timestamp clock_base;
+  std::chrono::steady_clock::time_point clock_read{};
+  bool remembers = false;
+
+  [[nodiscard]] timestamp clock() const {
+    const auto passed = std::chrono::steady_clock::now() - clock_read;
+    return clock_base + std::chrono::duration_cast<std::chrono::microseconds>(passed);
+  }
+
+  void read_clock() {
+    const auto rows = lead.db->run("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint");
+    clock_base.us = rows[0][0].as<std::int64_t>();
+    clock_read = std::chrono::steady_clock::now();
+  }
+
+  /// False: another epoch began. FOR SHARE conflicts with the bump of a takeover, so until COMMIT none can begin.
+  bool begin() {
+    auto& db = *lead.db;
+    const auto fence = db.script("BEGIN; SELECT 1 FROM cadre.fence WHERE company = " + db.quoted(lead.who.company) +
+                                 " AND epoch = " + std::to_string(lead.reign.load()) + " FOR SHARE");
+    return !fence.empty();
+  }
+
+  void roll_back() noexcept {
+    try {
+      if (lead.db && lead.db->alive()) lead.db->script("ROLLBACK");
+    } catch (const std::exception& e) {
+      spdlog::warn("company {}: rollback: {}", lead.who.company, e.what());
+    }
+  }
+
+  /// Runs `body` between BEGIN and COMMIT; on any trouble statements and memory are as before.
+  template <class Body>
+  attempt transact(unit& u, Body&& body) {
+    attempt result;
+    try {
+      if (!begin()) {
+        roll_back();
+        return {ending::fenced, lead.not_leader().value()};
+      }
+      body();
+      lead.db->script("COMMIT");
+      return result;
+    } catch (const writer::rejection& e) {
+      result = {ending::poisoned, e.error};
+    } catch (const std::exception&) {
+      result = diagnosed();
+    } catch (const pg::bad_text& e) {
+      result = {ending::poisoned, {errc::bad_value, e.message}};
+    }
+    u.back_to({});
+    if (result.how != ending::lost) roll_back();
+    if (!lead.db->alive()) result.how = ending::lost;
+    return result;
+  }
+
+  attempt diagnosed() const {
+    const auto d = pg::diagnose(*lead.db);
+    switch (d.kind) {
+      case pg::trouble::lost:
+        return {ending::lost, d.error};
+      case pg::trouble::unavailable:
+        return {ending::unavailable, d.error};
+      case pg::trouble::refused:
+        break;
+    }
+    return {ending::poisoned, d.error};
+  }
+
+  attempt commit_once(const std::vector<command>& commands, bool isolate, batch_result& out) {
+    unit u{*lead.db, memory, options, random, clock()};
+    out = {};
+    out.outcomes.resize(commands.size());
+    auto result = transact(u, [&] {
+      if (isolate) {
+        writer::apply_isolated(u, commands, out.outcomes);
+      } else {
+        writer::apply_together(u, commands, out.outcomes);
+      }
+      writer::grant_safely(u, isolate);
+      writer::write_events(u);
+    });
+    if (result.how == ending::committed) {
+      out.events = std::move(u.events);
+      out.grants = std::move(u.grants);
+      out.revokes = std::move(u.revokes);
+    }
+    return result;
+  }
+
+  static void answer_all(batch_result& out, const std::vector<command>& commands, outcome_status status,
+                         const failure& why) {
+    out = {};
+    for (const auto& c : commands) {
+      outcome o;
+      o.command = c.id;
+      o.status = status;
+      o.error = why;
+      out.outcomes.push_back(std::move(o));
+    }
+  }
+
+  void answer_ending(batch_result& out, const std::vector<command>& commands, const attempt& result) {
+    switch (result.how) {
+      case ending::committed:
+        return;
+      case ending::poisoned:
+        return answer_all(out, commands, outcome_status::rejected, result.why);
+      case ending::unavailable:
+        return answer_all(out, commands, outcome_status::busy, result.why);
+      case ending::lost:
+        answer_all(out, commands, outcome_status::in_doubt, {errc::in_doubt, result.why.message});
+        break;
+      case ending::fenced:
+        answer_all(out, commands, outcome_status::rejected, result.why);
+        break;
+    }
+    out.lost_leadership = true;
+    lead.drop();
+  }
+
+  [[nodiscard]] std::optional<std::chrono::milliseconds> next_wakeup() const {
+    auto due = memory.next_due;
+    const auto earlier = [&due](timestamp t) {
+      if (!due || t < *due) due = t;
+    };
+    for (const auto& [id, run] : memory.runs) earlier(run.lease_until);
+    for (const auto& [name, node] : memory.nodes)
+      if (node.up) earlier(node.seen_at + memory.company.timing.lease);
+    if (!due) return std::nullopt;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*due - clock());
+    return std::max(left, std::chrono::milliseconds{0});
+  }
+
+  result<void> sync(const config::company& company) {
+    const auto before = memory.company;
+    if (!remembers) read_clock();
+    memory.adopt(company);
+    unit u{*lead.db, memory, options, random, clock()};
+    const auto done = transact(u, [&] { writer::write_company(u); });
+    if (done.how != ending::committed) {
+      memory.adopt(before);
+      if (done.how == ending::lost || done.how == ending::fenced) lead.drop();
+      return tl::unexpected{done.why};
+    }
+    if (remembers) {
+      writer::recall_agents(*lead.db, memory);
+    } else {
+      writer::recall(*lead.db, memory, clock());
+    }
+    remembers = true;
+    return {};
+  }
+};
+
+writer_engine::writer_engine(leadership& lead, engine_options options) : impl_{std::make_unique<impl>(lead, options)} {}
+
+writer_engine::~writer_engine() = default;
+
+result<void> writer_engine::sync_company(const config::company& company) {
+  auto& lead = impl_->lead;
+  if (lead.reign == 0 || !lead.db) return lead.not_leader();
+  if (company.name != lead.who.company)
+    return fail(errc::wrong_company, "this engine writes for " + lead.who.company + ", not for " + company.name);
+  if (company.agents.empty()) return fail(errc::bad_config, "a company has at least a ceo");
+  try {
+    return impl_->sync(company);
+  } catch (const std::exception&) {
+    return tl::unexpected{pg::diagnose(*lead.db).error};
+  }
+}
+
+batch_result writer_engine::commit(const std::vector<command>& commands) {
+  auto& me = *impl_;
+  batch_result out;
+  if (me.lead.reign == 0 || !me.lead.db || !me.remembers) {
+    me.answer_ending(out, commands, {ending::fenced, me.lead.not_leader().value()});
+    return out;
+  }
+  auto result = me.commit_once(commands, false, out);
+  if (result.how == ending::poisoned) result = me.commit_once(commands, true, out);
+  me.answer_ending(out, commands, result);
+  if (!out.lost_leadership) out.next_wakeup = me.next_wakeup();
+  return out;
+}
+
+result<void> writer_engine::renew() {
+  return impl_->lead.renew();
+}
+
+result<std::vector<event>> writer_engine::events_after(std::int64_t seq, std::int64_t limit) {
+  auto& lead = impl_->lead;
+  if (lead.reign == 0 || !lead.db) return lead.not_leader();
+  try {
+    return pg::read_events(*lead.db, lead.who.company, seq, limit);
+  } catch (const std::exception&) {
+    return tl::unexpected{pg::diagnose(*lead.db).error};
+  }
+}
+
+timestamp writer_engine::clock() const {
+  return impl_->clock();
+}
+
+}  // namespace cadre::storage

@@ -1,0 +1,81 @@
+#pragma once
+
+#include "config/company.hpp"
+#include "schemas/messages.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+/// What the writer knows by heart, so that a claim needs no search. Rebuilt from the database at takeover.
+namespace cadre::storage::writer {
+
+/// A run that holds its lease. As many as the agents have slots.
+struct active_run {
+  run_id id;
+  task_id task;
+  std::int64_t attempt = 0;
+  agent_path agent;
+  epoch incarnation = 0;
+  std::string node;
+  node_life_id life;
+  timestamp lease_until;
+  timestamp granted_at;  ///< When it was last sent to its agent; at takeover, the takeover.
+  bool held = false;     ///< Its node reported to work on it.
+  bool resend = false;   ///< Its node should hold it and does not: the grant got lost.
+};
+
+/// One agent on one node, as reported.
+struct seat {
+  epoch incarnation = 0;
+  std::string mode;
+  std::int64_t free_slots = 0;  ///< Runs granted since and not yet reported as held come off it.
+};
+
+struct node_view {
+  node_life_id life;
+  std::deque<node_life_id> ended_lives;  ///< The last few, so that a late report of one is known as such.
+  bool up = false;
+  timestamp seen_at;
+  timestamp row_written_at;
+  node_report row;  ///< What the node's row says; without agents.
+  std::int64_t row_agents = 0;
+  std::map<agent_path, seat> seats;
+};
+
+struct memory {
+  config::company company;  ///< Changed by `adopt` only.
+  std::int64_t last_seq = 0;
+  epoch last_incarnation = 0;
+  std::unordered_map<agent_path, epoch> agent_epochs;
+  std::unordered_map<agent_path, agent_state> agent_states;
+  std::map<std::string, node_view> nodes;
+  std::map<run_id, active_run> runs;
+  /// The earliest moment at which something other than a lease falls due. Too early is harmless.
+  std::optional<timestamp> next_due;
+  /// Something may have become workable, or somebody free, since tasks were last looked for. Too often is harmless.
+  bool look_for_work = true;
+
+  void adopt(config::company c);
+  /// The agent's config; null if the org does not have it.
+  [[nodiscard]] const config::agent* agent(const agent_path& path) const;
+  [[nodiscard]] const std::vector<const config::agent*>& auditors_of(const agent_path& worker) const;
+  /// True if an agent that runs something claims tasks of the mode.
+  [[nodiscard]] bool has_mode(const std::string& mode) const { return modes_.count(mode) > 0; }
+
+  void due_at(timestamp t) {
+    if (!t.empty() && (!next_due || t < *next_due)) next_due = t;
+  }
+
+ private:
+  std::unordered_map<agent_path, const config::agent*> agents_;
+  std::unordered_map<agent_path, std::vector<const config::agent*>> auditors_;
+  std::unordered_set<std::string> modes_;
+};
+
+}  // namespace cadre::storage::writer

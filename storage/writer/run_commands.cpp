@@ -1,0 +1,181 @@
+#include "schemas/subjects.hpp"
+#include "schemas/text.hpp"
+#include "storage/writer/escalations.hpp"
+#include "storage/writer/handlers.hpp"
+#include "storage/writer/lookups.hpp"
+#include "storage/writer/tasks.hpp"
+
+#include <unordered_set>
+
+namespace cadre::storage::writer {
+
+namespace {
+
+constexpr std::size_t alerts_max = 100;
+constexpr std::size_t problem_bytes_max = 200;
+
+/// Why a run that is not active can't be worked on: it never was, or it has ended.
+failure why_not_active(unit& u, const run_id& id) {
+  if (!is_uuid(id.text)) return {errc::bad_value, "run: not a UUID"};
+  const auto rows = u.db.run("SELECT status FROM cadre.run WHERE company = $1 AND id = $2::uuid", u.company(), id);
+  if (rows.empty()) return {errc::not_found, "there is no run " + id.text};
+  return {errc::stale_attempt, "run " + id.text + " has ended: it is " + rows[0][0].as<std::string>()};
+}
+
+/// True if the run ended just as a repeated command wants to end it.
+bool ended_as(unit& u, const run_id& id, run_status wanted) {
+  if (!is_uuid(id.text)) return false;
+  const auto rows =
+      u.db.run("SELECT 1 FROM cadre.run WHERE company = $1 AND id = $2::uuid AND status = $3", u.company(), id, wanted);
+  return !rows.empty();
+}
+
+/// Seals what the run staged. True if anybody has to pass it.
+bool seal_outputs(unit& u, const active_run& run) {
+  std::vector<agent_path> auditors;
+  for (const auto* auditor : u.mem.auditors_of(run.agent)) auditors.push_back(auditor->path);
+  const auto rows = u.db.run(
+      "UPDATE cadre.output SET status = 'sealed', sealed_at = clock_timestamp(), auditors = $3::text[] "
+      "WHERE company = $1 AND run = $2::uuid AND status = 'staged' RETURNING id::text, dataset, row_count",
+      u.company(), run.id, auditors);
+  for (const auto& row : rows) {
+    const output_id output{row[0].as<std::string>()};
+    for (const auto* auditor : u.mem.auditors_of(run.agent)) {
+      const auto due = u.now + auditor->within;
+      u.db.run("INSERT INTO cadre.audit_due (company, output, auditor, due_at) VALUES ($1, $2::uuid, $3, $4)",
+               u.company(), output, auditor->path, due);
+      u.mem.due_at(due);
+    }
+    u.tell(subjects::output(u.company(), run.agent), "output_sealed",
+           {{"output", output.text},
+            {"run", run.id.text},
+            {"task", run.task.text},
+            {"worker", run.agent.text},
+            {"dataset", row[1].as<std::string>()},
+            {"rows", row[2].as<std::int64_t>()}});
+  }
+  return !rows.empty() && !auditors.empty();
+}
+
+std::string text_of(const nlohmann::json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return {};
+  return found->is_string() ? found->get<std::string>() : dump(*found);
+}
+
+void raise_alert(unit& u, const active_run& run, std::size_t number, const nlohmann::json& alert) {
+  finding f;
+  f.cause_of = "alert:" + run.id.text + ":" + std::to_string(number);
+  f.origin = run.agent;
+  f.level = severity::warning;
+  f.problem = "alert";
+  f.task = run.task;
+  f.evidence = {{"run", run.id.text}, {"alert", alert}};
+  if (alert.is_object()) {
+    from_text(text_of(alert, "level"), f.level);
+    if (auto problem = text_of(alert, "problem"); !problem.empty())
+      f.problem = clean_text(problem.substr(0, problem_bytes_max));
+    f.cause.message = text_of(alert, "message");
+  } else {
+    f.cause.message = alert.is_string() ? alert.get<std::string>() : dump(alert);
+  }
+  raise(u, f);
+}
+
+void raise_alerts(unit& u, const active_run& run, const json_text& alerts) {
+  auto list = parse_or_null(alerts.text);
+  if (list.is_null()) return;
+  if (!list.is_array()) list = nlohmann::json::array({list});
+  for (std::size_t i = 0; i < list.size() && i < alerts_max; ++i) raise_alert(u, run, i, list[i]);
+  if (list.size() > alerts_max)
+    raise_alert(u, run, alerts_max,
+                {{"level", "warning"},
+                 {"problem", "too_many_alerts"},
+                 {"message", std::to_string(list.size()) + " alerts in one response; the first 100 were raised"}});
+}
+
+const active_run* find_run(const unit& u, const run_id& id) {
+  const auto found = u.mem.runs.find(id);
+  return found == u.mem.runs.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+result<applied> apply(unit& u, const command& c, const run_progress& body) {
+  const auto* run = find_run(u, body.run);
+  if (run == nullptr) return tl::unexpected{why_not_active(u, body.run)};
+  if (auto own = must_be(u, c.from, run->agent, "a run"); !own) return tl::unexpected{own.error()};
+  u.db.run("UPDATE cadre.run SET progress = $3::jsonb WHERE company = $1 AND id = $2::uuid AND status = 'active'",
+           u.company(), body.run, body.progress);
+  return applied{0, body.run.text};
+}
+
+result<applied> apply(unit& u, const command& c, const run_complete& body) {
+  const auto* known = find_run(u, body.run);
+  if (known == nullptr) {
+    if (ended_as(u, body.run, run_status::succeeded)) return applied{0, body.run.text};
+    return tl::unexpected{why_not_active(u, body.run)};
+  }
+  const auto run = *known;
+  if (auto own = must_be(u, c.from, run.agent, "a run"); !own) return tl::unexpected{own.error()};
+  u.db.run(
+      "UPDATE cadre.run SET status = 'succeeded', metrics = $3::jsonb, alerts = $4::jsonb, "
+      "recommendations = $5::jsonb, ended_at = clock_timestamp() "
+      "WHERE company = $1 AND id = $2::uuid AND status = 'active'",
+      u.company(), run.id, body.metrics, body.alerts, body.recommendations);
+  const bool review = seal_outputs(u, run);
+  u.forget_run(run.id);
+  move_task(u, run.task, review ? task_status::review : task_status::complete);
+  raise_alerts(u, run, body.alerts);
+  u.mem.look_for_work = true;
+  return applied{0, body.run.text};
+}
+
+result<applied> apply(unit& u, const command& c, const run_fail& body) {
+  const auto* run = find_run(u, body.run);
+  if (run == nullptr) {
+    if (ended_as(u, body.run, run_status::failed)) return applied{0, body.run.text};
+    return tl::unexpected{why_not_active(u, body.run)};
+  }
+  if (auto own = must_be(u, c.from, run->agent, "a run"); !own) return tl::unexpected{own.error()};
+  bad_end end;
+  end.error = body.error;
+  if (end.error.code == errc::none) end.error.code = errc::internal;
+  end.stderr_tail = body.stderr_tail;
+  end.retryable = body.retryable;
+  end.retry_after = std::chrono::milliseconds{std::max<std::int64_t>(body.retry_after_ms, 0)};
+  end_badly(u, body.run, end);
+  return applied{0, body.run.text};
+}
+
+std::vector<result<applied>> apply_all(unit& u, std::span<const command* const> adds, const journal_add*) {
+  static const std::unordered_set<std::string> levels{"debug", "info", "warning", "error"};
+  using pg::to_value;
+  std::vector<result<applied>> answers;
+  std::vector<pg::value> runs, lines, agents, texts, kinds, data;
+  for (const auto* c : adds) {
+    const auto& body = std::get<journal_add>(c->body);
+    if (!is_uuid(body.run.text)) {
+      answers.emplace_back(fail(errc::bad_value, "run: not a UUID"));
+    } else if (levels.count(body.level) == 0) {
+      answers.emplace_back(fail(
+          errc::bad_value, "level: " + cadre::quoted(body.level) + "; allowed are debug, info, warning and error"));
+    } else {
+      answers.emplace_back(applied{0, body.run.text});
+      runs.push_back(to_value(body.run));
+      lines.push_back(to_value(body.line));
+      agents.push_back(to_value(body.agent.text));
+      kinds.push_back(to_value(body.level));
+      texts.push_back(to_value(clean_text(body.text)));
+      data.push_back(to_value(body.data));
+    }
+  }
+  if (!runs.empty())
+    u.db.run(
+        "INSERT INTO cadre.journal (company, run, line, agent, level, text, data) SELECT $1, * FROM "
+        "unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::jsonb[]) ON CONFLICT DO NOTHING",
+        u.company(), runs, lines, agents, kinds, texts, data);
+  return answers;
+}
+
+}  // namespace cadre::storage::writer

@@ -1,0 +1,232 @@
+#include "storage/writer/handlers.hpp"
+#include "storage/writer/lookups.hpp"
+#include "storage/writer/tasks.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace cadre::storage::writer {
+
+namespace {
+
+constexpr std::int64_t attempts_without_agent = 3;
+constexpr std::size_t key_bytes_max = 500;
+constexpr std::size_t dependencies_max = 1'000;
+
+struct dependency {
+  task_status status = task_status::queued;
+  agent_path agent;
+};
+using dependencies = std::unordered_map<task_id, dependency>;
+
+struct new_task {
+  const task_add* body = nullptr;
+  std::string by;
+  std::string mode;
+  std::int64_t attempts_max = attempts_without_agent;
+  task_status status = task_status::queued;
+  std::string blocked_reason;
+  agent_path blocked_on;
+};
+
+bool ended_without_success(task_status s) {
+  return is_terminal(s) && s != task_status::complete;
+}
+
+dependencies read_dependencies(unit& u, const std::vector<task_id>& ids) {
+  dependencies found;
+  if (ids.empty()) return found;
+  const auto rows = u.db.run(
+      "SELECT id::text, status, coalesce(agent, '') FROM cadre.task WHERE company = $1 AND id = ANY ($2::uuid[])",
+      u.company(), ids);
+  for (const auto& row : rows) {
+    dependency d;
+    from_text(row[1].as<std::string>(), d.status);
+    d.agent.text = row[2].as<std::string>();
+    found.emplace(task_id{row[0].as<std::string>()}, d);
+  }
+  return found;
+}
+
+result<new_task> check_target(const unit& u, const task_add& body) {
+  new_task task;
+  task.body = &body;
+  task.mode = body.mode;
+  if (!body.agent.empty()) {
+    const auto* agent = u.mem.agent(body.agent);
+    if (agent == nullptr) return tl::unexpected{unknown_agent(u, body.agent)};
+    if (agent->run.how == config::run_spec::mode::none)
+      return fail(errc::refused, "agent " + body.agent.text + " runs nothing, so nobody would ever work on the task");
+    if (task.mode.empty()) task.mode = agent->mode;
+    task.attempts_max = std::max<std::int64_t>(agent->retry.attempts, 1);
+  }
+  if (!is_token(task.mode)) return fail(errc::bad_value, "mode: one token of [a-z0-9-] is needed, or an agent");
+  if (body.agent.empty() && !u.mem.has_mode(task.mode))
+    return fail(errc::not_found, "mode " + task.mode + ": no agent claims its tasks, so nobody would ever work on it");
+  return task;
+}
+
+result<new_task> check(const unit& u, const task_add& body, const dependencies& known) {
+  if (!is_uuid(body.id.text)) return fail(errc::bad_value, "id: not a UUID");
+  if (body.priority < 0 || body.priority > 3) return fail(errc::bad_value, "priority: 0 (most urgent) to 3");
+  if (body.idempotency_key.size() > key_bytes_max) return fail(errc::bad_value, "idempotency_key: over 500 bytes");
+  if (body.depends_on.size() > dependencies_max) return fail(errc::bad_value, "depends_on: over 1,000 tasks");
+  auto task = check_target(u, body);
+  if (!task) return task;
+  if (body.draft) task->status = task_status::draft;
+  for (const auto& id : body.depends_on) {
+    const auto found = known.find(id);
+    if (found == known.end() || id == body.id)
+      return fail(errc::not_found, "depends_on: there is no task " + id.text + " to wait for");
+    if (!ended_without_success(found->second.status)) continue;
+    task->status = task_status::blocked;
+    task->blocked_reason = "depends on task " + id.text + ", which is " + std::string{to_text(found->second.status)};
+    task->blocked_on =
+        found->second.agent.empty() ? u.mem.company.agents.front().path : manager_of(found->second.agent);
+  }
+  return task;
+}
+
+/// The ids that were not there before.
+std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tasks) {
+  using pg::or_null;
+  using pg::to_value;
+  using column = std::vector<pg::value>;
+  column ids, modes, agents, titles, payloads, priorities, statuses, attempts, run_after, deadlines, keys, schedules,
+      retries, reasons, blockers, senders;
+  for (const auto& task : tasks) {
+    const auto& body = *task.body;
+    ids.push_back(to_value(body.id));
+    modes.push_back(to_value(task.mode));
+    agents.push_back(to_value(body.agent));
+    titles.push_back(to_value(body.title));
+    payloads.push_back(to_value(body.payload));
+    priorities.push_back(to_value(body.priority));
+    statuses.push_back(to_value(task.status));
+    attempts.push_back(to_value(task.attempts_max));
+    run_after.push_back(to_value(body.run_after));
+    deadlines.push_back(to_value(body.deadline));
+    keys.push_back(to_value(or_null{body.idempotency_key}));
+    schedules.push_back(to_value(or_null{body.schedule}));
+    retries.push_back(to_value(body.retry_of));
+    reasons.push_back(to_value(or_null{task.blocked_reason}));
+    blockers.push_back(to_value(task.blocked_on));
+    senders.push_back(to_value(task.by));
+  }
+  const auto rows = u.db.run(
+      "INSERT INTO cadre.task (company, id, mode, agent, title, payload, priority, status, attempts_max, run_after, "
+      "deadline, idempotency_key, schedule, retry_of, blocked_reason, blocked_on, created_by) "
+      "SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::smallint[], "
+      "$8::text[], $9::int[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[], $14::uuid[], "
+      "$15::text[], $16::text[], $17::text[]) ON CONFLICT DO NOTHING RETURNING id::text",
+      u.company(), ids, modes, agents, titles, payloads, priorities, statuses, attempts, run_after, deadlines, keys,
+      schedules, retries, reasons, blockers, senders);
+  std::unordered_set<std::string> inserted;
+  for (const auto& row : rows) inserted.insert(row[0].as<std::string>());
+  return inserted;
+}
+
+void insert_dependencies(unit& u, const std::vector<new_task>& tasks) {
+  std::vector<task_id> dependents, wanted;
+  for (const auto& task : tasks) {
+    for (const auto& id : task.body->depends_on) {
+      dependents.push_back(task.body->id);
+      wanted.push_back(id);
+    }
+  }
+  if (wanted.empty()) return;
+  u.db.run(
+      "INSERT INTO cadre.task_dependency (company, task, depends_on) SELECT $1, * FROM unnest($2::uuid[], $3::uuid[]) "
+      "ON CONFLICT DO NOTHING",
+      u.company(), dependents, wanted);
+}
+
+/// A task that is there already, by id or by key: the answer to a repeat.
+std::optional<applied> find_earlier(unit& u, const task_add& body) {
+  if (!is_uuid(body.id.text)) return std::nullopt;
+  const auto rows = u.db.run(
+      "SELECT id::text FROM cadre.task WHERE company = $1 AND (id = $2::uuid OR idempotency_key = $3) "
+      "ORDER BY id = $2::uuid DESC LIMIT 1",
+      u.company(), body.id, pg::or_null{body.idempotency_key});
+  if (rows.empty()) return std::nullopt;
+  return applied{0, rows[0][0].as<std::string>()};
+}
+
+void announce(unit& u, const new_task& task) {
+  task_facts facts;
+  facts.id = task.body->id;
+  facts.mode = task.mode;
+  facts.agent = task.body->agent;
+  facts.title = task.body->title;
+  facts.status = task.status;
+  facts.attempts_max = task.attempts_max;
+  tell_task(u, facts);
+  u.mem.due_at(task.body->run_after);
+  u.mem.due_at(task.body->deadline);
+  u.mem.look_for_work = true;
+}
+
+struct add_request {
+  const task_add* body;
+  std::string by;
+};
+
+std::vector<result<applied>> add_tasks(unit& u, const std::vector<add_request>& requests) {
+  std::vector<task_id> wanted;
+  for (const auto& r : requests) wanted.insert(wanted.end(), r.body->depends_on.begin(), r.body->depends_on.end());
+  auto known = read_dependencies(u, wanted);
+
+  std::vector<new_task> valid;
+  std::vector<result<applied>> answers;
+  std::vector<std::optional<std::size_t>> place;
+  for (const auto& r : requests) {
+    auto checked = check(u, *r.body, known);
+    place.push_back(std::nullopt);
+    if (!checked) {
+      // What committed before is committed, even if the org changed since.
+      const auto earlier = find_earlier(u, *r.body);
+      if (earlier) {
+        answers.emplace_back(*earlier);
+      } else {
+        answers.emplace_back(tl::unexpected{checked.error()});
+      }
+      continue;
+    }
+    checked->by = r.by.empty() ? "unknown" : r.by;
+    known.emplace(r.body->id, dependency{checked->status, r.body->agent});
+    place.back() = valid.size();
+    valid.push_back(std::move(*checked));
+    answers.emplace_back(applied{0, r.body->id.text});
+  }
+  if (valid.empty()) return answers;
+
+  auto fresh = insert(u, valid);
+  std::vector<new_task> inserted;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (!place[i]) continue;
+    if (fresh.erase(requests[i].body->id.text) > 0) {
+      inserted.push_back(valid[*place[i]]);
+    } else if (auto earlier = find_earlier(u, *requests[i].body)) {
+      answers[i] = *earlier;
+    }
+  }
+  insert_dependencies(u, inserted);
+  for (const auto& task : inserted) announce(u, task);
+  return answers;
+}
+
+}  // namespace
+
+std::vector<result<applied>> apply_all(unit& u, std::span<const command* const> adds, const task_add*) {
+  std::vector<add_request> requests;
+  requests.reserve(adds.size());
+  for (const auto* c : adds) requests.push_back({&std::get<task_add>(c->body), c->from});
+  return add_tasks(u, requests);
+}
+
+result<applied> add_task(unit& u, const std::string& by, const task_add& body) {
+  return add_tasks(u, {add_request{&body, by}}).front();
+}
+
+}  // namespace cadre::storage::writer

@@ -1,0 +1,167 @@
+#include "storage/writer/tasks.hpp"
+
+#include "schemas/subjects.hpp"
+#include "schemas/text.hpp"
+#include "storage/decide/retry.hpp"
+#include "storage/writer/escalations.hpp"
+#include "storage/writer/lookups.hpp"
+
+namespace cadre::storage::writer {
+
+namespace {
+
+constexpr std::size_t tail_bytes_max = 4096;
+constexpr std::int64_t attempts_in_evidence_max = 20;
+
+#define CADRE_TASK_FACTS "id::text, mode, coalesce(agent, ''), title, status, attempt, attempts_max"
+
+task_facts facts_of(const pqxx::row& row) {
+  task_facts task;
+  task.id.text = row[0].as<std::string>();
+  task.mode = row[1].as<std::string>();
+  task.agent.text = row[2].as<std::string>();
+  task.title = row[3].as<std::string>();
+  from_text(row[4].as<std::string>(), task.status);
+  task.attempt = row[5].as<std::int64_t>();
+  task.attempts_max = row[6].as<std::int64_t>();
+  return task;
+}
+
+void block_dependents(unit& u, const task_facts& task) {
+  const auto blocker = task.agent.empty() ? u.mem.company.agents.front().path : manager_of(task.agent);
+  const auto rows = u.db.run(
+      "UPDATE cadre.task SET status = 'blocked', blocked_reason = $3, blocked_on = $4, changed_at = clock_timestamp() "
+      "WHERE company = $1 AND status = 'queued' AND id IN "
+      "(SELECT task FROM cadre.task_dependency WHERE company = $1 AND depends_on = $2::uuid) "
+      "RETURNING " CADRE_TASK_FACTS,
+      u.company(), task.id, "depends on task " + task.id.text + ", which is " + std::string{to_text(task.status)},
+      blocker);
+  for (const auto& row : rows) tell_task(u, facts_of(row));
+}
+
+/// What is staged or waits for verdicts will never be canonical.
+void drop_outputs(unit& u, const task_id& task) {
+  u.db.run(
+      "WITH gone AS (UPDATE cadre.output SET status = 'dropped' "
+      "WHERE company = $1 AND task = $2::uuid AND status IN ('staged', 'sealed') RETURNING id) "
+      "DELETE FROM cadre.audit_due WHERE company = $1 AND output IN (SELECT id FROM gone)",
+      u.company(), task);
+}
+
+nlohmann::json attempts_of(unit& u, const task_id& task) {
+  auto attempts = nlohmann::json::array();
+  const auto rows = u.db.run(
+      "SELECT attempt, coalesce(error_code, ''), coalesce(error, ''), coalesce(stderr_tail, '') FROM cadre.run "
+      "WHERE company = $1 AND task = $2::uuid AND status <> 'active' ORDER BY attempt DESC LIMIT $3::bigint",
+      u.company(), task, attempts_in_evidence_max);
+  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
+    auto tail = (*row)[3].as<std::string>();
+    if (tail.size() > tail_bytes_max) tail.erase(0, tail.size() - tail_bytes_max);
+    attempts.push_back({{"attempt", (*row)[0].as<std::int64_t>()},
+                        {"code", (*row)[1].as<std::string>()},
+                        {"error", (*row)[2].as<std::string>()},
+                        {"stderr_tail", clean_text(tail)}});
+  }
+  return attempts;
+}
+
+void queue_again(unit& u, const task_id& task, timestamp run_after, const failure& error) {
+  const auto rows = u.db.run(
+      "UPDATE cadre.task SET status = 'queued', run_after = $3::timestamptz, error_code = $4, error = $5, "
+      "changed_at = clock_timestamp() WHERE company = $1 AND id = $2::uuid RETURNING " CADRE_TASK_FACTS,
+      u.company(), task, run_after, error.code, clean_text(error.message));
+  if (rows.empty()) throw rejection{{errc::not_found, "there is no task " + task.text}};
+  tell_task(u, facts_of(rows[0]), error);
+  u.mem.due_at(run_after);
+  u.mem.look_for_work = true;
+}
+
+void fail_for_good(unit& u, const active_run& run, const failure& error) {
+  move_task(u, run.task, task_status::failed, error);
+  finding f;
+  f.cause_of = "run_failed:" + run.id.text;
+  f.origin = run.agent;
+  f.problem = "run_failed";
+  f.cause = error;
+  f.evidence = {{"task", run.task.text}, {"attempts", attempts_of(u, run.task)}};
+  f.task = run.task;
+  raise(u, f);
+}
+
+}  // namespace
+
+std::optional<task_facts> find_task(unit& u, const task_id& id) {
+  const auto rows =
+      u.db.run("SELECT " CADRE_TASK_FACTS " FROM cadre.task WHERE company = $1 AND id = $2::uuid", u.company(), id);
+  if (rows.empty()) return std::nullopt;
+  return facts_of(rows[0]);
+}
+
+void tell_task(unit& u, const task_facts& task, const failure& error) {
+  nlohmann::json data{{"id", task.id.text},
+                      {"status", to_text(task.status)},
+                      {"attempt", task.attempt},
+                      {"agent", task.agent.text},
+                      {"title", task.title}};
+  if (error.code != errc::none) data["error"] = {{"code", to_text(error.code)}, {"message", error.message}};
+  u.tell(subjects::task(u.company(), task.mode), "task_changed", data);
+}
+
+void move_task(unit& u, const task_id& id, task_status to, const failure& error) {
+  const bool wrong = error.code != errc::none;
+  const auto rows = u.db.run(
+      "UPDATE cadre.task SET status = $3, changed_at = clock_timestamp(), "
+      "finished_at = CASE WHEN $4::boolean THEN clock_timestamp() END, error_code = $5, error = $6, "
+      "blocked_reason = NULL, blocked_on = NULL WHERE company = $1 AND id = $2::uuid RETURNING " CADRE_TASK_FACTS,
+      u.company(), id, to, is_terminal(to), wrong ? pg::to_value(error.code) : pg::value{},
+      wrong ? pg::to_value(clean_text(error.message)) : pg::value{});
+  if (rows.empty()) throw rejection{{errc::not_found, "there is no task " + id.text}};
+  const auto task = facts_of(rows[0]);
+  tell_task(u, task, error);
+  if (to == task_status::complete) u.mem.look_for_work = true;
+  if (is_terminal(to) && to != task_status::complete) {
+    if (to == task_status::stale) drop_outputs(u, id);
+    block_dependents(u, task);
+  }
+}
+
+void end_badly(unit& u, const run_id& id, const bad_end& end) {
+  const auto found = u.mem.runs.find(id);
+  if (found == u.mem.runs.end()) return;
+  const auto run = found->second;
+  u.db.run(
+      "UPDATE cadre.run SET status = $3, error_code = $4, error = $5, stderr_tail = $6, ended_at = clock_timestamp() "
+      "WHERE company = $1 AND id = $2::uuid AND status = 'active'",
+      u.company(), id, end.status, end.error.code, clean_text(end.error.message),
+      pg::or_null{clean_text(end.stderr_tail)});
+  u.db.run("UPDATE cadre.output SET status = 'dropped' WHERE company = $1 AND run = $2::uuid AND status = 'staged'",
+           u.company(), id);
+  u.forget_run(id);
+  u.mem.look_for_work = true;
+
+  const auto task = find_task(u, run.task);
+  decide::ended_attempt ended;
+  ended.attempt = run.attempt;
+  ended.attempts_max = task ? task->attempts_max : run.attempt;
+  if (const auto* agent = u.mem.agent(run.agent)) ended.wait = agent->retry.wait;
+  ended.retryable = end.retryable;
+  ended.lost = end.lost;
+  ended.retry_after = end.retry_after;
+  ended.random = u.chance();
+  const auto decision = decide::decide_retry(ended);
+  if (!decision.again) return fail_for_good(u, run, end.error);
+  const bool waits = decision.delay.count() > 0;
+  queue_again(u, run.task, waits ? u.now + decision.delay : timestamp{}, end.error);
+}
+
+void cancel_run(unit& u, const active_run& run, const std::string& reason) {
+  const auto gone = run;
+  u.db.run(
+      "UPDATE cadre.run SET status = 'cancelled', error_code = 'cancelled', error = $3, ended_at = clock_timestamp() "
+      "WHERE company = $1 AND id = $2::uuid AND status = 'active'",
+      u.company(), gone.id, clean_text(reason));
+  u.forget_run(gone.id);
+  u.revoke(gone.id, gone.agent, reason);
+}
+
+}  // namespace cadre::storage::writer

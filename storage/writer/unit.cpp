@@ -1,0 +1,58 @@
+#include "storage/writer/unit.hpp"
+
+namespace cadre::storage::writer {
+
+std::string dump(const nlohmann::json& document) {
+  return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+nlohmann::json parse_or_null(const std::string& text) {
+  auto document = nlohmann::json::parse(text, nullptr, false);
+  return document.is_discarded() ? nlohmann::json{} : document;
+}
+
+void unit::tell(std::string subject, std::string what, const nlohmann::json& data) {
+  event e;
+  e.subject = std::move(subject);
+  e.what = std::move(what);
+  e.data.text = dump(data);
+  e.at = now;
+  events.push_back(std::move(e));
+}
+
+void unit::revoke(const run_id& run, const agent_path& agent, const std::string& reason) {
+  run_revoke r;
+  r.run = run;
+  r.agent = agent;
+  r.reason = reason;
+  revokes.push_back(std::move(r));
+}
+
+void unit::remember_run(const active_run& run) {
+  const auto found = mem.runs.find(run.id);
+  if (found == mem.runs.end()) {
+    undo_.push_back([this, id = run.id] { mem.runs.erase(id); });
+  } else {
+    undo_.push_back([this, old = found->second] { mem.runs[old.id] = old; });
+  }
+  mem.runs[run.id] = run;
+}
+
+void unit::forget_run(const run_id& run) {
+  const auto found = mem.runs.find(run);
+  if (found == mem.runs.end()) return;
+  undo_.push_back([this, old = found->second] { mem.runs[old.id] = old; });
+  mem.runs.erase(found);
+}
+
+void unit::back_to(const mark& m) {
+  events.resize(m.events);
+  grants.resize(m.grants);
+  revokes.resize(m.revokes);
+  while (undo_.size() > m.undo) {
+    undo_.back()();
+    undo_.pop_back();
+  }
+}
+
+}  // namespace cadre::storage::writer

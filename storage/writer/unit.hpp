@@ -1,0 +1,80 @@
+#pragma once
+
+#include "storage/pg/session.hpp"
+#include "storage/writer/memory.hpp"
+#include "storage/writer_engine.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <functional>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+/// One transaction of the writer, from inside.
+namespace cadre::storage::writer {
+
+/// Thrown where a command turns out to be refused after something was written for it: the savepoint takes it back.
+struct rejection {
+  failure error;
+};
+
+/// Everything that a command's handler works with. Changes of memory are undone with the statements they belong to.
+class unit {
+ public:
+  unit(pg::session& session, memory& m, const engine_options& o, std::mt19937_64& r, timestamp t)
+      : db{session}, mem{m}, options{o}, random{r}, now{t} {}
+
+  pg::session& db;
+  memory& mem;
+  const engine_options& options;
+  std::mt19937_64& random;
+  const timestamp now;  ///< The same for all of the transaction.
+
+  std::vector<event> events;  ///< Numbered when they are written, just before COMMIT.
+  std::vector<run_grant> grants;
+  std::vector<run_revoke> revokes;
+
+  [[nodiscard]] const std::string& company() const noexcept { return mem.company.name; }
+  [[nodiscard]] double chance() { return std::uniform_real_distribution<double>{0.0, 1.0}(random); }
+
+  void tell(std::string subject, std::string what, const nlohmann::json& data);
+  void revoke(const run_id& run, const agent_path& agent, const std::string& reason);
+
+  /// Changes a value in memory; the old one comes back if the statements are rolled back. The place must outlive the
+  /// transaction: a member of `memory` or an element of one of its maps that nothing erases meanwhile.
+  template <class T, class U>
+  void set(T& place, U&& value) {
+    undo_.push_back([&place, old = place] { place = old; });
+    place = std::forward<U>(value);
+  }
+  /// Adds a run, or replaces what is known of it.
+  void remember_run(const active_run& run);
+  void forget_run(const run_id& run);
+  void on_rollback(std::function<void()> back) { undo_.push_back(std::move(back)); }
+
+  struct mark {
+    std::size_t events, grants, revokes, undo;
+  };
+  [[nodiscard]] mark here() const { return {events.size(), grants.size(), revokes.size(), undo_.size()}; }
+  /// Takes back what was done since, but for the statements.
+  void back_to(const mark& m);
+
+ private:
+  std::vector<std::function<void()>> undo_;
+};
+
+/// JSON text of a document; bytes that are not UTF-8 are replaced, never thrown about.
+std::string dump(const nlohmann::json& document);
+
+/// Parsed JSON; `null` for what is none.
+nlohmann::json parse_or_null(const std::string& text);
+
+/// What a handler answers: the value and reference of the outcome.
+struct applied {
+  std::int64_t value = 0;
+  std::string ref;
+};
+
+}  // namespace cadre::storage::writer
