@@ -149,16 +149,28 @@ void node_host_core::tell_down(const child_down& d) {
 }
 
 void node_host_core::send_notice(const child_down& d) {
+  if (!is_owed(d)) return;
   const auto request = next_request();
   notices_[request] = {d, request};
-  send(d.supervisor.node, d, request);
+  if (nodes_.is_there(d.supervisor.node))
+    send(d.supervisor.node, d, request);
+  else
+    set_timer(host_timer::kind::retry, request, cfg_.retry_delay);
+}
+
+bool node_host_core::is_owed(const child_down& d) const {
+  // When the whole fleet stops, no node must wait for the acknowledgement of one that is already gone.
+  const bool there = nodes_.is_there(d.supervisor.node, d.supervisor.life);
+  if (leaving_) return there && !nodes_.is_draining(d.supervisor.node);
+  // A silent node may still hear this one and believe that the child runs: the notice waits for its return.
+  return there || !nodes_.is_there(d.supervisor.node);
 }
 
 void node_host_core::answered(const control_answer& in) {
   const auto at = notices_.find(in.request);
   if (at == notices_.end()) return edges_.answered(in.request, in.answer);
   // Whatever the answer says, the notice has arrived; only silence asks for a repetition.
-  if (in.answer || !nodes_.is_there(at->second.what.supervisor.node, at->second.what.supervisor.life)) {
+  if (in.answer || !is_owed(at->second.what)) {
     notices_.erase(at);
     quit_if_empty();
   } else {
@@ -200,6 +212,9 @@ void node_host_core::heartbeat(const node_heartbeat& beat_in) {
   // A newcomer need not wait for the next round to learn who is there.
   if (!changes.empty()) beat();
   apply(changes);
+  if (!leaving_) return;
+  std::erase_if(notices_, [this](const auto& n) { return !is_owed(n.second.what); });
+  quit_if_empty();
 }
 
 void node_host_core::apply(const std::vector<node_change>& changes) {

@@ -55,6 +55,7 @@ class node_host_core {
   void tell(const agent_path& branch, const on::event& event);
   void tell_down(const child_down& d);
   void send_notice(const child_down& d);
+  [[nodiscard]] bool is_owed(const child_down& d) const;
   void apply(const std::vector<node_change>& changes);
   void report_quarantine(const child_report& in);
   void beat();

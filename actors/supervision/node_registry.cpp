@@ -67,6 +67,11 @@ node_life_id node_registry::life_of(const std::string& node) const {
   return at == nodes_.end() ? node_life_id{} : at->second.life;
 }
 
+bool node_registry::is_draining(const std::string& node) const {
+  const auto at = nodes_.find(node);
+  return at != nodes_.end() && at->second.draining;
+}
+
 std::string node_registry::first_open(const std::vector<std::string>& nodes) const {
   for (const auto& node : nodes) {
     if (node == self_) {

@@ -42,6 +42,8 @@ class node_registry {
   [[nodiscard]] node_life_id life_of(const std::string& node) const;
   /// The first node of the list that is there and not draining; empty if there is none.
   [[nodiscard]] std::string first_open(const std::vector<std::string>& nodes) const;
+  /// True for another node that is there and takes no new children.
+  [[nodiscard]] bool is_draining(const std::string& node) const;
   /// This node takes no new children.
   void drain_self() { draining_ = true; }
   [[nodiscard]] bool draining() const noexcept { return draining_; }

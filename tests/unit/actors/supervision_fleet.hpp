@@ -24,6 +24,7 @@ struct wire {
   };
   std::map<std::string, caf::actor> hosts;
   std::set<std::string> cut;            ///< These nodes neither send nor hear.
+  std::set<std::string> mute;           ///< Their heartbeats are not heard.
   int replies_to_lose = 0;              ///< The next replies vanish.
   std::set<std::string> kinds_to_lose;  ///< Requests of these kinds vanish.
   std::map<std::string, int> sent;      ///< Requests by kind.
@@ -40,6 +41,7 @@ class wire_link final : public node_link {
   wire_link(std::string node, std::shared_ptr<wire> w) : node_(std::move(node)), wire_(std::move(w)) {}
 
   void send_heartbeat(const node_heartbeat& beat) override {
+    if (wire_->mute.contains(node_)) return;
     for (const auto& [name, host] : wire_->hosts)
       if (name != node_ && wire_->hears(node_, name)) caf::anon_send(host, incoming_heartbeat{beat});
   }

@@ -166,6 +166,31 @@ BOOST_FIXTURE_TEST_CASE(a_node_that_is_stopped_hands_its_children_over, stage) {
   net->hosts.erase("n2");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_down_that_nobody_could_hear_is_told_when_the_silent_node_is_heard_again, two_nodes) {
+  lead("n1");
+  log->take();
+  net->mute = {"n1"};
+  advance(lease);
+  say("ceo.ops@n2", "while n1 was mute");
+  advance(milliseconds{1'000});
+  BOOST_TEST(log->take() == "-ceo.ops@n2");
+  net->mute.clear();
+  advance(milliseconds{2'000});
+  BOOST_TEST(log->take() == "+ceo.ops@n2");
+  BOOST_TEST(last_report("ceo.ops")->restarts == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(nodes_that_stop_together_do_not_wait_for_each_other, two_nodes) {
+  lead("n1");
+  int gone = 0;
+  for (const auto& [name, host] : net->hosts) host->attach_functor([&](const caf::error&) { ++gone; });
+  for (const auto& [name, host] : net->hosts) caf::anon_send_exit(host, caf::exit_reason::user_shutdown);
+  net->kinds_to_lose = {"child_down"};
+  advance(milliseconds{100});
+  BOOST_TEST(gone == 2);
+  for (const auto& [id, alive] : log->alive) BOOST_TEST(alive == 0, id << " is left");
+}
+
 BOOST_FIXTURE_TEST_CASE(an_order_of_a_deposed_leader_is_refused, two_nodes) {
   lead("n1", 5);
   log->take();
