@@ -274,6 +274,7 @@ BOOST_AUTO_TEST_CASE(a_flood_is_cut_off_by_its_reader) {
   BOOST_TEST((exit.how == exit_info::end::stopped));
   BOOST_TEST(to_text(reader.finish(exit).error().code) == "too_large");
   BOOST_TEST(exit.stdout_bytes < 10'000'000);
+  host.reset();  // Its thread uses what stands above.
 }
 
 BOOST_AUTO_TEST_CASE(who_does_not_read_its_request_holds_up_nobody) {
@@ -358,8 +359,8 @@ BOOST_AUTO_TEST_CASE(what_an_earlier_life_left_is_removed) {
 }
 
 BOOST_AUTO_TEST_CASE(a_base_that_cannot_be_used_is_reported) {
-  process_host other{{"/proc/no-such-folder", 4}};
   std::promise<exit_info> done;
+  process_host other{{"/proc/no-such-folder", 4}};
   process_callbacks callbacks;
   callbacks.on_exit = [&](const exit_info& e) { done.set_value(e); };
   BOOST_REQUIRE(other.start(spec({"/bin/true"}), std::move(callbacks)).has_value());
@@ -375,8 +376,8 @@ BOOST_AUTO_TEST_CASE(fifty_at_once) {
 }
 
 BOOST_AUTO_TEST_CASE(the_number_of_processes_is_bounded) {
-  process_host small{{base, 2}};
   std::array<std::promise<void>, 3> done;
+  process_host small{{base, 2}};
   const auto begin = [&](std::size_t i) {
     process_callbacks callbacks;
     callbacks.on_exit = [&done, i](const exit_info&) { done[i].set_value(); };
@@ -433,6 +434,7 @@ BOOST_AUTO_TEST_CASE(a_paused_reader_makes_the_program_wait_and_loses_nothing) {
   }
   BOOST_TEST(got == 1'000'000U);
   BOOST_TEST(pieces >= 16);
+  host.reset();  // Its thread uses what stands above.
 }
 
 BOOST_AUTO_TEST_CASE(a_paused_process_can_be_killed) {
@@ -454,6 +456,7 @@ BOOST_AUTO_TEST_CASE(a_paused_process_can_be_killed) {
   paused.get_future().wait();
   host->kill(id, 10s);
   BOOST_TEST((done.get_future().get().how == exit_info::end::stopped));
+  host.reset();  // Its thread uses what stands above.
 }
 
 BOOST_AUTO_TEST_CASE(what_comes_after_a_kill_is_discarded) {
@@ -475,6 +478,7 @@ BOOST_AUTO_TEST_CASE(what_comes_after_a_kill_is_discarded) {
   BOOST_TEST(e.signal == 0);
   BOOST_TEST(out == "started\n");
   BOOST_TEST(e.stdout_bytes == 13);
+  host.reset();  // Its thread uses what stands above.
 }
 
 BOOST_AUTO_TEST_CASE(the_host_ends_with_all_its_processes_dead) {
