@@ -79,6 +79,10 @@ diagnosis diagnose(const session& s) {
     throw;
   } catch (const bad_text& e) {
     return {trouble::refused, {errc::bad_value, e.message}};
+  } catch (const pqxx::transaction_rollback& e) {
+    return {s.alive() ? trouble::unavailable : trouble::lost, {errc::storage, one_line(e.what())}};
+  } catch (const pqxx::insufficient_resources& e) {
+    return {s.alive() ? trouble::unavailable : trouble::lost, {errc::storage, one_line(e.what())}};
   } catch (const pqxx::sql_error& e) {
     const auto message = one_line(e.what());
     if (!s.alive()) return {trouble::lost, {errc::unreachable, message}};

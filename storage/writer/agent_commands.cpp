@@ -23,6 +23,16 @@ void end_runs_of(unit& u, const agent_path& agent, epoch until, const failure& e
   }
 }
 
+/// Nobody who has ended takes more work, until his node reports of a newer life.
+void close_seats(unit& u, const agent_path& agent, epoch until) {
+  for (auto& [name, node] : u.mem.nodes) {
+    const auto found = node.seats.find(agent);
+    if (found == node.seats.end() || found->second.incarnation > until) continue;
+    u.on_rollback([&node = node, agent, old = found->second] { node.seats[agent] = old; });
+    found->second.free_slots = 0;
+  }
+}
+
 errc code_of(exit_reason reason) {
   return reason == exit_reason::error || reason == exit_reason::killed ? errc::crashed : errc::node_lost;
 }
@@ -100,6 +110,7 @@ result<applied> apply(unit& u, const command&, const incarnation_end& body) {
       u.company(), body.token, body.reason, pg::or_null{clean_text(body.cause)});
   auto why = agent.text + " ended (" + std::string{to_text(body.reason)} + ") while its run was under way";
   if (!body.cause.empty()) why += ": " + body.cause;
+  close_seats(u, agent, ended);
   end_runs_of(u, agent, ended, {code_of(body.reason), why});
   return applied{static_cast<std::int64_t>(ended), body.token.text};
 }

@@ -1,0 +1,311 @@
+#include "fixture.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace storage_test;
+
+namespace {
+
+escalation_raise raising(const std::string& origin, const std::string& problem) {
+  escalation_raise r;
+  r.id = new_id<escalation_id>();
+  r.origin.text = origin;
+  r.problem = problem;
+  r.cause = {errc::internal, "it broke"};
+  return r;
+}
+
+std::string standing(world& w, const std::string& id) {
+  return w.ask(
+      "SELECT concat_ws(' ', status, holder, in_inbox, count) FROM cadre.escalation WHERE company = $1 AND id = '" +
+      id + "'");
+}
+
+std::string hops(world& w, const std::string& id) {
+  return w.ask(
+      "SELECT string_agg(action || ' ' || holder, ', ' ORDER BY hop) FROM cadre.escalation_hop "
+      "WHERE company = $1 AND escalation = '" +
+      id + "'");
+}
+
+void quarantine(world& w, const std::string& agent) {
+  agent_report r;
+  r.id = new_id<command_id>();
+  r.agent.text = agent;
+  r.node = "n1";
+  r.state = agent_state::quarantined;
+  r.reason = exit_reason::error;
+  r.cause = "threw: first";
+  w.must(r);
+}
+
+void check_nothing_lost(world& w) {
+  BOOST_TEST(w.ask("SELECT (SELECT count(*) FROM cadre.escalation WHERE company = $1) = "
+                   "(SELECT count(*) FROM cadre.escalation WHERE company = $1 AND status = 'resolved') + "
+                   "(SELECT count(*) FROM cadre.escalation WHERE company = $1 AND status <> 'resolved' "
+                   " AND (in_inbox OR due_at IS NOT NULL OR status = 'acknowledged'))") == "t");
+  BOOST_TEST(
+      w.ask("SELECT count(*) FROM cadre.escalation e WHERE company = $1 AND NOT EXISTS (SELECT 1 FROM "
+            "cadre.escalation_hop h WHERE h.company = e.company AND h.escalation = e.id AND action = 'raised')") ==
+      "0");
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(problems)
+
+BOOST_AUTO_TEST_CASE(an_escalation_climbs_when_its_time_is_over) {
+  world w;
+  const auto r = raising("ceo.data.plain", "odd");
+  w.must(r, "ceo.data.plain");
+  BOOST_TEST(standing(w, r.id.text) == "open ceo.data f 1");
+  BOOST_REQUIRE_EQUAL(w.last.events.size(), 1U);
+  BOOST_TEST(w.last.events[0].subject == "cadre." + w.company.name + ".esc.ceo.data");
+  w.tick_after(milliseconds{1'000});
+  BOOST_TEST(standing(w, r.id.text) == "open ceo.data f 1");
+  w.tick_after(milliseconds{601'000});
+  BOOST_TEST(standing(w, r.id.text) == "open ceo t 1");
+  BOOST_TEST(hops(w, r.id.text) == "raised ceo.data, moved ceo");
+  BOOST_TEST(nlohmann::json::parse(w.last.events[0].data.text)["in_inbox"] == true);
+  escalation_resolve resolve;
+  resolve.id = r.id;
+  resolve.by = "anna";
+  resolve.note = "fixed";
+  w.must(resolve);
+  BOOST_TEST(w.ask("SELECT concat_ws(' ', status, resolved_by, note) FROM cadre.escalation WHERE company = $1") ==
+             "resolved anna fixed");
+  check_nothing_lost(w);
+}
+
+BOOST_AUTO_TEST_CASE(a_manager_without_time_passes_it_up_and_one_who_is_down_is_skipped) {
+  auto company = make_company("c" + new_uuid().substr(24));
+  agent_of(company, "ceo.data").on_escalation.investigate = milliseconds{0};
+  world w{company};
+  auto r = raising("ceo.data.plain", "odd");
+  w.must(r);
+  BOOST_TEST(hops(w, r.id.text) == "raised ceo.data, moved ceo");
+  quarantine(w, "ceo.ops");
+  BOOST_TEST(w.ask("SELECT concat_ws(' ', holder, severity, cause) FROM cadre.escalation WHERE company = $1 "
+                   "AND problem = 'quarantined'") == "ceo critical threw: first");
+  r = raising("ceo.ops.audit", "odd");
+  w.must(r);
+  BOOST_TEST(hops(w, r.id.text) == "raised ceo.ops, skipped ceo.ops, moved ceo");
+  r = raising("ceo", "alone");
+  w.must(r);
+  BOOST_TEST(standing(w, r.id.text) == "open ceo t 1");
+  check_nothing_lost(w);
+}
+
+BOOST_AUTO_TEST_CASE(the_same_fingerprint_is_counted_not_doubled) {
+  world w;
+  const auto first = raising("ceo.data.plain", "odd");
+  w.must(first);
+  for (int i = 2; i <= 30; ++i) {
+    auto again = raising("ceo.data.plain", "odd");
+    if (i == 30) again.level = severity::critical;
+    const auto o = w.must(again);
+    BOOST_TEST(o.ref == first.id.text);
+    BOOST_TEST(o.value == i);
+  }
+  BOOST_TEST(
+      w.ask("SELECT concat_ws(' ', count(*), max(count), max(severity)) FROM cadre.escalation WHERE company = $1") ==
+      "1 30 critical");
+  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.escalation_hop WHERE company = $1 AND action = 'repeated'") == "20");
+  escalation_resolve resolve;
+  resolve.id = first.id;
+  w.must(resolve);
+  const auto later = raising("ceo.data.plain", "odd");
+  BOOST_TEST(w.must(later).ref == later.id.text);
+  check_nothing_lost(w);
+}
+
+BOOST_AUTO_TEST_CASE(an_acknowledged_one_stays_where_it_is) {
+  world w;
+  const auto r = raising("ceo.data.plain", "odd");
+  w.must(r);
+  escalation_ack ack;
+  ack.id = r.id;
+  ack.by = "anna";
+  w.must(ack);
+  w.tick_after(milliseconds{3'600'000});
+  BOOST_TEST(standing(w, r.id.text) == "acknowledged ceo.data f 1");
+  check_nothing_lost(w);
+}
+
+BOOST_AUTO_TEST_CASE(policies_resolve_and_retry_but_not_for_ever) {
+  auto company = make_company("c" + new_uuid().substr(24));
+  agent_of(company, "ceo.data").on_escalation = {milliseconds{1'000}, escalation_policy::retry};
+  agent_of(company, "ceo.ops").on_escalation = {milliseconds{1'000}, escalation_policy::resolve};
+  agent_of(company, "ceo.data.plain").retry.attempts = 1;
+  world w{company};
+  const auto noise = raising("ceo.ops.audit", "noise");
+  w.must(noise);
+  const auto grant = w.granted("ceo.data.plain");
+  run_fail failed;
+  failed.run = grant.run;
+  failed.error = {errc::exit_code, "3"};
+  w.must(failed, "ceo.data.plain");
+  BOOST_TEST(w.task_status_of(grant.task) == "failed");
+  w.tick_after(milliseconds{2'000});
+  BOOST_TEST(standing(w, noise.id.text) == "resolved ceo.ops f 1");
+  const auto first = w.ask("SELECT id FROM cadre.escalation WHERE company = $1 AND problem = 'run_failed'");
+  BOOST_TEST(hops(w, first) == "raised ceo.data, retried ceo.data, resolved ceo.data");
+  const auto again = w.ask("SELECT id FROM cadre.task WHERE company = $1 AND retry_of = '" + grant.task.text + "'");
+  w.must(w.report("ceo.data.plain", 1));
+  BOOST_REQUIRE_EQUAL(w.last.grants.size(), 1U);
+  BOOST_TEST(w.last.grants[0].task.text == again);
+  failed.run = w.last.grants[0].run;
+  w.must(failed, "ceo.data.plain");
+  w.tick_after(milliseconds{10'000});
+  BOOST_TEST(w.ask("SELECT concat_ws(' ', status, holder, in_inbox) FROM cadre.escalation WHERE company = $1 "
+                   "AND problem = 'run_failed' AND status <> 'resolved'") == "open ceo t");
+  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.task WHERE company = $1") == "2");
+  check_nothing_lost(w);
+}
+
+BOOST_AUTO_TEST_CASE(an_overdue_audit_is_a_finding_against_the_auditor_once) {
+  world w;
+  const auto output = w.produced("ceo.data.ingest", "hosts", {R"({"host":"a","tool":"t"})"});
+  w.tick_after(milliseconds{1'000});
+  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.escalation WHERE company = $1") == "0");
+  w.tick_after(milliseconds{301'000});
+  w.tick_after(milliseconds{302'000});
+  BOOST_TEST(w.ask("SELECT concat_ws('|', count, origin, holder, problem, cause_code, output = '" + output.text +
+                   "') FROM cadre.escalation WHERE company = $1") ==
+             "1|ceo.ops.audit|ceo.ops|audit_overdue|audit_overdue|t");
+  w.must(w.verdict(output, "ceo.ops.audit", true));
+  BOOST_TEST(w.canonical("hosts") != "");
+  check_nothing_lost(w);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(tasks)
+
+BOOST_AUTO_TEST_CASE(a_task_waits_for_its_dependencies_and_is_blocked_when_one_fails) {
+  world w;
+  const auto first = w.task("ceo.data.solo");
+  auto second = w.task("ceo.data.plain");
+  second.depends_on = {first.id};
+  w.last = w.engine->commit({make(first), make(second)});
+  for (const auto& o : w.last.outcomes) BOOST_TEST(status(o) == "committed");
+  w.must(w.report("ceo.data.plain", 1));
+  BOOST_TEST(w.last.grants.empty());
+  task_cancel cancel;
+  cancel.id = first.id;
+  w.must(cancel);
+  BOOST_TEST(w.ask("SELECT concat_ws(' ', status, blocked_on) FROM cadre.task WHERE company = $1 AND id = '" +
+                   second.id.text + "'") == "blocked ceo.data");
+  auto third = w.task("ceo.data.plain");
+  third.depends_on = {first.id};
+  w.must(third);
+  BOOST_TEST(w.task_status_of(third.id) == "blocked");
+
+  task_retry retry;
+  retry.id = first.id;
+  retry.new_id = new_id<task_id>();
+  w.must(retry);
+  BOOST_TEST(w.task_status_of(second.id) == "queued");
+  BOOST_TEST(w.task_status_of(third.id) == "queued");
+  w.must(w.report("ceo.data.solo", 1));
+  BOOST_REQUIRE_EQUAL(w.last.grants.size(), 1U);
+  BOOST_TEST(w.last.grants[0].task.text == retry.new_id.text);
+  run_complete done;
+  done.run = w.last.grants[0].run;
+  w.must(done, "ceo.data.solo");
+  w.must(w.report("ceo.data.plain", 1));
+  BOOST_TEST(w.last.grants.size() == 1U);
+  retry.id = second.id;
+  retry.new_id = new_id<task_id>();
+  BOOST_TEST(status(w.send(retry)) == "rejected illegal_transition");
+}
+
+BOOST_AUTO_TEST_CASE(cancelling_a_task_in_review_ends_its_audits) {
+  world w;
+  const auto output = w.produced("ceo.data.ingest", "hosts", {R"({"host":"a","tool":"t"})"});
+  task_cancel cancel;
+  cancel.id.text = w.ask("SELECT id FROM cadre.task WHERE company = $1");
+  w.must(cancel);
+  BOOST_TEST(w.ask("SELECT status FROM cadre.output WHERE company = $1") == "dropped");
+  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.audit_due WHERE company = $1") == "0");
+  BOOST_TEST(status(w.send(w.verdict(output, "ceo.ops.audit", true))) == "rejected illegal_transition");
+  BOOST_TEST(w.canonical("hosts") == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_task_past_its_deadline_becomes_stale) {
+  world w;
+  auto late = w.task("ceo.data.plain");
+  late.deadline = w.engine->clock() + milliseconds{5'000};
+  w.must(late);
+  BOOST_REQUIRE(w.last.next_wakeup.has_value());
+  BOOST_TEST(w.last.next_wakeup->count() <= 5'000);
+  w.tick_after(milliseconds{6'000});
+  BOOST_TEST(w.ask("SELECT concat_ws(' ', status, error_code) FROM cadre.task WHERE company = $1") ==
+             "stale timed_out");
+}
+
+BOOST_AUTO_TEST_CASE(a_schedule_skips_while_its_last_fire_still_runs) {
+  world w;
+  schedule_fire fire;
+  fire.schedule = "hourly";
+  fire.due = now();
+  fire.task = new_id<task_id>();
+  const auto first = fire.task;
+  BOOST_TEST(w.must(fire).ref == first.text);
+  BOOST_TEST(w.last.events.size() == 2U);
+  fire.due = fire.due + milliseconds{1'000};
+  fire.task = new_id<task_id>();
+  BOOST_TEST(w.must(fire).ref == "");
+  BOOST_REQUIRE_EQUAL(w.last.events.size(), 1U);
+  BOOST_TEST(w.last.events[0].subject == "cadre." + w.company.name + ".fire.hourly");
+  BOOST_TEST(w.ask("SELECT string_agg(status || (reason LIKE '%" + first.text +
+                   "%')::text, ' ' ORDER BY due_at) "
+                   "FROM cadre.fire WHERE company = $1") == "firedfalse skippedtrue");
+  task_cancel cancel;
+  cancel.id = first;
+  w.must(cancel);
+  fire.due = fire.due + milliseconds{1'000};
+  BOOST_TEST(w.must(fire).ref == fire.task.text);
+  fire.schedule = "hurly";
+  const auto o = w.send(fire);
+  BOOST_TEST(status(o) == "rejected not_found");
+  BOOST_TEST(o.error.message.find("hourly") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_brain_keeps_every_version) {
+  world w;
+  for (int i = 1; i <= 3; ++i) {
+    brain_set set;
+    set.id = new_id<command_id>();
+    set.key = "rules";
+    set.content.text = std::to_string(i);
+    set.by = "anna";
+    BOOST_TEST(w.must(set).value == i);
+  }
+  BOOST_TEST(w.ask("SELECT content::text || version FROM cadre.brain WHERE company = $1") == "33");
+  BOOST_TEST(
+      w.ask("SELECT string_agg(content::text, '' ORDER BY version) FROM cadre.brain_history WHERE company = $1") ==
+      "123");
+}
+
+BOOST_AUTO_TEST_CASE(a_changed_config_retires_and_returns) {
+  world w;
+  auto smaller = w.company;
+  smaller.agents.pop_back();  // ceo.data.plain
+  smaller.schedules.clear();
+  smaller.nodes.pop_back();
+  const auto retired = [&w] {
+    return w.ask(
+        "SELECT concat_ws(' ', (SELECT string_agg(path, ',') FROM cadre.agent WHERE company = $1 AND retired), "
+        "(SELECT string_agg(name, ',') FROM cadre.schedule WHERE company = $1 AND retired), "
+        "(SELECT string_agg(name, ',') FROM cadre.node WHERE company = $1 AND retired))");
+  };
+  BOOST_REQUIRE(w.engine->sync_company(smaller).has_value());
+  BOOST_TEST(retired() == "ceo.data.plain hourly n2");
+  BOOST_TEST(status(w.send(w.task("ceo.data.plain"))) == "rejected not_found");
+  BOOST_REQUIRE(w.engine->sync_company(w.company).has_value());
+  BOOST_TEST(retired() == "");
+  w.must(w.task("ceo.data.plain"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
