@@ -119,7 +119,8 @@ class connection {
   [[nodiscard]] envelope make_envelope(std::string from, epoch incarnation, message body) const;
 
   /// Sends as msgpack and forgets: nobody need be there. At most `write_deadline`, usually a system call.
-  /// Errors: too_large; busy (no connection and its buffer is full); unreachable (closed); bad_value (subject).
+  /// Errors: too_large; busy (no connection and its buffer is full); bad_value (subject); unreachable (closed, or lost
+  /// at this moment: it may have gone out).
   result<void> publish(const std::string& subject, const envelope& e);
 
   /// Asks and returns at once; `handler` is called exactly once, never from within this call, on a thread of this

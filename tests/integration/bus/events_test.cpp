@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <set>
 
 using namespace cadre;
 using namespace cadre::bus;
@@ -148,10 +149,10 @@ BOOST_AUTO_TEST_CASE(events_reach_the_stream_in_order_and_once) {
   BOOST_TEST(*last_published_seq(*c, company) == total + 10);
   collector<std::int64_t> got;
   const event_consumer consumer(*c, consumer_of(company), [&](delivery d) {
-    BOOST_TEST(d.count() == 1);
-    BOOST_TEST(d.around().company == company);
+    must(d.count() == 1);
+    must(d.around().company == company);
     got.add(d.what().seq);
-    BOOST_REQUIRE(d.ack());
+    must(d.ack().has_value());
   });
   BOOST_REQUIRE(got.reaches(total + 10));
   check_gapless(got.all(), total + 10);
@@ -174,7 +175,7 @@ BOOST_AUTO_TEST_CASE(an_event_too_large_for_the_bus_keeps_its_place) {
   collector<std::string> got;
   const event_consumer consumer(*c, consumer_of(company), [&](delivery d) {
     got.add(d.what().data.text);
-    BOOST_REQUIRE(d.ack());
+    must(d.ack().has_value());
   });
   BOOST_REQUIRE(got.reaches(2));
   BOOST_TEST(got.all()[0] == R"({"omitted_bytes":)" + std::to_string(limits::message_bytes_max + 2) + "}");
@@ -198,8 +199,8 @@ BOOST_AUTO_TEST_CASE(what_is_not_acked_comes_again) {
     if (d.what().seq == 2 && d.count() == 1) return static_cast<void>(d.nak(10ms));
     if (d.what().seq == 3) return static_cast<void>(d.term());
     if (d.what().seq == 4 && d.count() == 1) return;
-    BOOST_REQUIRE(d.ack());
-    BOOST_REQUIRE(d.nak(0ms));
+    must(d.ack().has_value());
+    must(d.nak(0ms).has_value());
   });
   BOOST_REQUIRE(got.reaches(7));
   std::this_thread::sleep_for(500ms);
@@ -218,7 +219,7 @@ BOOST_AUTO_TEST_CASE(a_consumer_that_was_away_misses_none_and_sees_none_twice) {
   collector<std::int64_t> got;
   const auto take = [&](delivery d) {
     got.add(d.what().seq);
-    BOOST_REQUIRE(d.ack());
+    must(d.ack().has_value());
   };
   box.write(100);
   {
@@ -250,7 +251,7 @@ BOOST_AUTO_TEST_CASE(a_consumer_deleted_under_it_is_made_again_from_the_start) {
   collector<std::int64_t> got;
   const event_consumer consumer(*c, consumer_of(company), [&](delivery d) {
     got.add(d.what().seq);
-    BOOST_REQUIRE(d.ack());
+    must(d.ack().has_value());
   });
   BOOST_REQUIRE(got.reaches(5));
   BOOST_REQUIRE(delete_consumer(*c, consumer_of(company).name));
@@ -267,9 +268,11 @@ BOOST_AUTO_TEST_CASE(a_server_that_is_killed_in_the_middle_leaves_no_gap_and_no_
   collector<std::int64_t> got;
   box.write(50);
   BOOST_REQUIRE(box.done());
-  const event_consumer consumer(*c, consumer_of(company), [&](delivery d) {
-    if (d.count() == 1) got.add(d.what().seq);
-    BOOST_REQUIRE(d.ack());
+  auto live = consumer_of(company);
+  live.ack_wait = 1s;
+  const event_consumer consumer(*c, live, [&](delivery d) {
+    got.add(d.what().seq);
+    static_cast<void>(d.ack());  // Fails while the server is away; then the event comes again.
   });
   BOOST_REQUIRE(got.reaches(50));
   for (int round = 1; round <= 3; ++round) {
@@ -288,12 +291,15 @@ BOOST_AUTO_TEST_CASE(a_server_that_is_killed_in_the_middle_leaves_no_gap_and_no_
   auto o = consumer_of(company);
   o.name = "fresh";
   const event_consumer fresh(*c, o, [&](delivery d) {
-    if (d.count() == 1) all.add(d.what().seq);
-    BOOST_REQUIRE(d.ack());
+    all.add(d.what().seq);
+    must(d.ack().has_value());
   });
   BOOST_REQUIRE(all.reaches(static_cast<std::size_t>(last)));
   check_gapless(all.all(), last);
-  BOOST_REQUIRE(eventually([&] { return !got.all().empty() && got.all().back() == last; }));
+  BOOST_REQUIRE(eventually([&] {
+    const auto seen = got.all();
+    return std::set<std::int64_t>(seen.begin(), seen.end()).size() == static_cast<std::size_t>(last);
+  }));
   BOOST_TEST(box.failures.size() >= 1u);
 }
 
@@ -307,7 +313,7 @@ BOOST_AUTO_TEST_CASE(a_stream_that_lost_its_files_is_filled_again_from_the_start
   collector<std::int64_t> got;
   const event_consumer consumer(*c, consumer_of(company), [&](delivery d) {
     got.add(d.what().seq);
-    BOOST_REQUIRE(d.ack());
+    must(d.ack().has_value());
   });
   BOOST_REQUIRE(got.reaches(120));
   server.kill();

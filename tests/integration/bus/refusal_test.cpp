@@ -25,7 +25,7 @@ struct desk {
   explicit desk(const std::string& url = shared_url()) : here(connect(company, url)), there(connect(company, url)) {
     watch = here->on_refused([this](const refusal& r) { refused.add(r); });
     auto s = here->subscribe(subjects::commands(company), [this](incoming in) {
-      BOOST_REQUIRE(here->reply(in, "node.desk", 0, ack{}));
+      must(here->reply(in, "node.desk", 0, ack{}).has_value());
       got.add(std::move(in));
     });
     BOOST_REQUIRE(s && here->flush(5s));

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <csignal>
+#include <cstdio>
 #include <fstream>
 #include <netinet/in.h>
 #include <spawn.h>
@@ -60,6 +61,12 @@ bool eventually(const std::function<bool()>& done, std::chrono::seconds limit) {
   return true;
 }
 
+void must(bool ok, const std::string& what) {
+  if (ok) return;
+  std::fprintf(stderr, "failed: %s\n", what.c_str());
+  std::abort();
+}
+
 own_server::own_server(const std::string& extra_config) : port_(free_port()) {
   folder_ = std::filesystem::temp_directory_path() / ("cadre-bus-test-" + new_uuid());
   std::filesystem::create_directories(folder_);
@@ -83,8 +90,8 @@ void own_server::start() {
   std::vector<char*> argv;
   for (auto& w : words) argv.push_back(w.data());
   argv.push_back(nullptr);
-  BOOST_REQUIRE(posix_spawnp(&pid_, "nats-server", nullptr, nullptr, argv.data(), environ) == 0);
-  BOOST_REQUIRE(eventually([&] {
+  must(posix_spawnp(&pid_, "nats-server", nullptr, nullptr, argv.data(), environ) == 0, "nats-server starts");
+  must(eventually([&] {
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;

@@ -48,6 +48,9 @@ class own_server {
   pid_t pid_ = -1;
 };
 
+/// A check for handlers and other threads, where Boost.Test's own are not allowed: says what failed and aborts.
+void must(bool ok, const std::string& what = "a check on another thread");
+
 /// Collects what arrives on other threads.
 template <class T>
 class collector {
