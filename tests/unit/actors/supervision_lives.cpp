@@ -28,12 +28,19 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(job)
 
 namespace {
 
+/// An agent that knows no ready_atom.
+caf::behavior wordless(caf::event_based_actor* self, bool stubborn) {
+  keep_exception_text(self);
+  if (stubborn) self->set_exit_handler([](const caf::exit_msg&) {});
+  return {[](int) {}};
+}
+
 /// The table of a node `me` inside an actor, and what it said.
 struct table : test::deterministic {
   std::vector<std::string> said;
   std::vector<caf::actor_addr> spawned;
   bool stubborn = false;
-  caf::actor owner = sys.spawn([this](caf::stateful_actor<owner_state>* self) { return behave(self); });
+  caf::actor owner = sys.spawn([](caf::stateful_actor<owner_state>* self, table* t) { return t->behave(self); }, this);
 
   ~table() {
     with([](lives& l) { l.kill_all(); });
@@ -44,11 +51,7 @@ struct table : test::deterministic {
   caf::behavior behave(caf::stateful_actor<owner_state>* self) {
     lives::seams use;
     use.spawn = [this, self](const child_start&) {
-      auto child = self->spawn([hard = stubborn](caf::event_based_actor* me) -> caf::behavior {
-        keep_exception_text(me);
-        if (hard) me->set_exit_handler([](const caf::exit_msg&) {});
-        return {[](int) {}};
-      });
+      auto child = self->spawn(wordless, stubborn);
       spawned.push_back(child.address());
       return child;
     };

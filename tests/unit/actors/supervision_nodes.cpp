@@ -208,9 +208,10 @@ BOOST_FIXTURE_TEST_CASE(an_order_of_a_deposed_leader_is_refused, two_nodes) {
   order.supervisor.life = {"n1-1"};
   wire_link link{"n1", net};
   result<message> answer = fail(errc::none, "");
-  auto probe = sys.spawn([&](caf::event_based_actor*) -> caf::behavior {
-    return {[&](const control_answer& in) { answer = in.answer; }};
-  });
+  const auto listen = [](caf::event_based_actor*, result<message>* heard) -> caf::behavior {
+    return {[=](const control_answer& in) { *heard = in.answer; }};
+  };
+  auto probe = sys.spawn(listen, &answer);
   at_end(probe);
   link.request("n2", order, milliseconds{100}, 1, probe);
   run();
