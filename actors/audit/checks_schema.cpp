@@ -1,6 +1,3 @@
-// GCC 12 with -fsanitize=address takes std::regex, which valijson uses, for uninitialised (its bug 105562).
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-
 #include "actors/audit/checks_rows.hpp"
 #include "actors/runner/json_line.hpp"
 #include "schemas/text.hpp"
