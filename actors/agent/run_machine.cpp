@@ -6,6 +6,8 @@ namespace {
 
 constexpr std::size_t pause_bytes = 4u << 20;
 constexpr std::size_t resume_bytes = 1u << 20;
+/// Of every command, beside its text: short lines must not fill the node's command queue uncounted.
+constexpr std::size_t command_overhead_bytes = 300;
 constexpr std::size_t rows_per_command_max = 1'000;
 constexpr std::size_t row_bytes_per_command_max = 400u << 10;
 
@@ -104,6 +106,7 @@ run_machine::actions run_machine::on_stop(std::string_view reason) {
 }
 
 void run_machine::send(actions& out, command_body body, std::size_t bytes) {
+  bytes += command_overhead_bytes;
   command c;
   c.id = new_id<command_id>();
   c.from = grant_.agent.text;
