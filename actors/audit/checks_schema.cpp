@@ -18,7 +18,7 @@ using nlohmann::json;
 
 /// std::regex recurses for each character and group that it matches: measured, 8 MiB of stack are used up by 4,100
 /// characters and six nested groups. A row must not be able to crash the node.
-constexpr std::size_t pattern_text_bytes_max = 1024;
+constexpr std::size_t pattern_text_bytes_max = 512;
 
 bool uses_patterns(const json& schema) {
   if (!schema.is_structured()) return false;
