@@ -12,8 +12,8 @@ namespace cadre::brief {
 /// `storage::queries::brief_parts` describes. Errors: bad_message if `snapshot` is not such a document.
 result<std::string> compose(std::string_view snapshot);
 
-/// The page for a terminal or a mail: Markdown, at most about 60 lines whatever happened. `document` is what `compose`
-/// made.
+/// The page for a terminal or a mail: Markdown. Short when things are calm, and at most 130 lines whatever happened:
+/// each section shows its first few entries and says how many more there are. `document` is what `compose` made.
 std::string to_markdown(std::string_view document);
 
 /// The same page as one self-contained HTML file, readable on a phone and in a mail client.

@@ -22,7 +22,7 @@ json troubled_agents(const json& agents) {
   for (const auto& a : agents) {
     const auto state = a.value("state", "");
     if (state == "running" || state == "planned") continue;
-    out.push_back({{"path", a["path"]}, {"state", state}, {"node", a["node"]}, {"cause", a["last_cause"]}});
+    out.push_back({{"path", a.at("path")}, {"state", state}, {"node", a.at("node")}, {"cause", a.at("last_cause")}});
   }
   return out;
 }
@@ -31,8 +31,8 @@ json troubled_agents(const json& agents) {
 json metrics_of(const json& agents) {
   json out = json::array();
   for (const auto& a : agents) {
-    if (!a["metrics"].is_object() || a["metrics"].empty()) continue;
-    out.push_back({{"path", a["path"]}, {"metrics", a["metrics"]}, {"at", a["metrics_at"]}});
+    if (!a.at("metrics").is_object() || a.at("metrics").empty()) continue;
+    out.push_back({{"path", a.at("path")}, {"metrics", a.at("metrics")}, {"at", a.at("metrics_at")}});
   }
   return out;
 }
@@ -40,10 +40,10 @@ json metrics_of(const json& agents) {
 json recommendations_of(const json& agents) {
   json out = json::array();
   for (const auto& a : agents) {
-    if (!a["recommendations"].is_array()) continue;
-    for (const auto& text : a["recommendations"]) {
+    if (!a.at("recommendations").is_array()) continue;
+    for (const auto& text : a.at("recommendations")) {
       if (out.size() == recommendations_max) return out;
-      if (text.is_string()) out.push_back({{"from", a["path"]}, {"text", text}});
+      if (text.is_string()) out.push_back({{"from", a.at("path")}, {"text", text}});
     }
   }
   return out;
@@ -52,8 +52,8 @@ json recommendations_of(const json& agents) {
 json priorities_of(const json& rows) {
   json out = json::array();
   for (const auto& r : rows) {
-    auto entry = r["row"];
-    entry["from"] = r["worker"];
+    auto entry = r.at("row");
+    entry["from"] = r.at("worker");
     out.push_back(std::move(entry));
   }
   return out;
@@ -61,7 +61,7 @@ json priorities_of(const json& rows) {
 
 json counts_of(const json& rows) {
   json out = json::object();
-  for (const auto& r : rows) out[r["status"].get<std::string>()] = r["tasks"];
+  for (const auto& r : rows) out[r.at("status").get<std::string>()] = r.at("tasks");
   return out;
 }
 

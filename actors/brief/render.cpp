@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <sstream>
+#include <utility>
 #include <vector>
 
 namespace cadre::brief {
@@ -26,12 +27,13 @@ struct page {
 
 constexpr std::size_t lines_max = 8;
 constexpr std::size_t text_max = 200;
+constexpr std::size_t words_max = 12;  ///< Of a list within a line.
 
 /// Text from agents stands in one line and stays short.
 std::string brief_text(const json& value) {
   auto text = value.is_string() ? value.get<std::string>() : value.is_null() ? std::string{} : value.dump();
   for (auto& c : text)
-    if (c == '\n' || c == '\r' || c == '\t') c = ' ';
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   if (text.size() <= text_max) return text;
   auto end = text_max;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
@@ -116,9 +118,16 @@ section late(const json& d) {
                text(f, "reason");
       },
       "`cadre schedule list`");
-  for (const auto& a : d["overdue_audits"])
-    s.lines.push_back("audit by " + text(a, "auditor") + " of " + text(a, "worker") + " (" + text(a, "dataset") +
-                      "), due " + minute(text(a, "due_at")));
+  auto audits = list(
+      "", d["overdue_audits"],
+      [](const json& a) {
+        return "audit by " + text(a, "auditor") + " of " + text(a, "worker") + " (" + text(a, "dataset") + "), due " +
+               minute(text(a, "due_at"));
+      },
+      "`cadre task list --status review`");
+  if (!s.more.empty()) s.lines.push_back(std::exchange(s.more, {}));
+  s.lines.insert(s.lines.end(), audits.lines.begin(), audits.lines.end());
+  s.more = audits.more;
   return s;
 }
 
@@ -159,7 +168,14 @@ section metrics(const json& d) {
       "Metrics", d["metrics"],
       [](const json& m) {
         auto line = text(m, "path") + ":";
-        for (const auto& [name, value] : m["metrics"].items()) line += " " + name + "=" + brief_text(value);
+        std::size_t shown = 0;
+        for (const auto& [name, value] : m["metrics"].items()) {
+          if (shown++ == words_max) {
+            line += " and " + std::to_string(m["metrics"].size() - words_max) + " more";
+            break;
+          }
+          line += " " + brief_text(name) + "=" + brief_text(value);
+        }
         return line + " (at " + minute(text(m, "at")) + ")";
       },
       "`cadre agent show PATH`");
@@ -174,7 +190,14 @@ section advice(const json& d) {
 section fleet(const json& d) {
   section s{"The fleet", {}, {}};
   std::string nodes = "nodes:";
-  for (const auto& n : d["nodes"]) nodes += " " + text(n, "name") + " " + text(n, "state") + ";";
+  std::size_t shown = 0;
+  for (const auto& n : d["nodes"]) {
+    if (shown++ == words_max) {
+      nodes += " and " + std::to_string(d["nodes"].size() - words_max) + " more;";
+      break;
+    }
+    nodes += " " + text(n, "name") + " " + text(n, "state") + ";";
+  }
   nodes.back() = '.';
   if (d["leader"].is_object())
     nodes += " Leader " + text(d["leader"], "node") + ", epoch " + text(d["leader"], "epoch") + ".";
