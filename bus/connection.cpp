@@ -4,11 +4,28 @@
 #include "detail/reading.hpp"
 #include "schemas/codec.hpp"
 
+#include <algorithm>
 #include <array>
 #include <future>
 #include <utility>
 
 namespace cadre::bus {
+
+std::string without_login(std::string_view url) {
+  std::string out;
+  while (!url.empty()) {
+    const auto comma = std::min(url.find(','), url.size());
+    const auto one = url.substr(0, comma);
+    const auto scheme = one.find("://");
+    const auto host = scheme == std::string_view::npos ? 0 : scheme + 3;
+    const auto at = one.rfind('@');
+    out += one.substr(0, host);
+    out += one.substr(at == std::string_view::npos || at < host ? host : at + 1);
+    if (comma < url.size()) out += ',';
+    url.remove_prefix(std::min(comma + 1, url.size()));
+  }
+  return out;
+}
 
 namespace {
 

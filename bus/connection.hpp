@@ -48,6 +48,9 @@ struct options {
   std::size_t message_bytes_max = limits::message_bytes_max;
 };
 
+/// The URL (or the list of them) as people may see it: without users and passwords.
+std::string without_login(std::string_view url);
+
 /// A message that was decoded and belongs to this company.
 struct incoming {
   std::string subject;
@@ -123,11 +126,11 @@ class connection {
   /// at this moment: it may have gone out).
   result<void> publish(const std::string& subject, const envelope& e);
 
-  /// Asks and returns at once; `handler` is called exactly once, never from within this call, on a thread of this
-  /// room. Gets the answer, or: unreachable (nobody is subscribed: at once; nobody answered in `timeout`; closed),
-  /// busy (too many requests pending, buffer full), too_large, bad_message and wrong_company (the answer was so), or
-  /// the failure that an `error_reply` carries. `timeout` of 0 is `request_timeout`.
-  /// A request without an answer may have been carried out.
+  /// Asks and returns at once; `handler` is called exactly once, never from within this call unless the connection is
+  /// closed, on a thread of this room. Gets the answer, or: unreachable (nobody is subscribed: at once; nobody answered
+  /// in `timeout`; closed), busy (too many requests pending, buffer full), too_large, bad_message and wrong_company
+  /// (the answer was so), or the failure that an `error_reply` carries. `timeout` of 0 is `request_timeout`. A request
+  /// without an answer may have been carried out.
   void request(const std::string& subject, const envelope& e, std::chrono::milliseconds timeout, reply_handler handler);
 
   /// The same, blocking: for the command line. Never call it from a handler or an actor.

@@ -125,7 +125,7 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
   void lost(std::uint64_t generation) {
     std::lock_guard lock(mutex_);
     if (generation != generation_) return;
-    note(window_.failed({errc::unreachable, "the connection to " + options_.bus.url + " was lost"}));
+    note(window_.failed({errc::unreachable, "the connection to " + without_login(options_.bus.url) + " was lost"}));
     changed_.notify_one();
   }
 

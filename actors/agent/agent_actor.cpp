@@ -22,15 +22,16 @@ void advance(agent_self* self, const run_id& run, run_machine::actions actions);
 
 void report_capacity(agent_self* self, bool gone = false) {
   const auto& s = self->state;
-  if (s.incarnation == 0 || s.spec.run.how != config::run_spec::mode::command) return;
+  if (s.incarnation == 0) return;
   capacity_note note;
   note.token = s.token;
   note.gone = gone;
   note.capacity.agent = s.spec.path;
   note.capacity.incarnation = s.incarnation;
   note.capacity.mode = s.spec.mode;
+  const bool can_work = !s.stopping && s.spec.run.how == config::run_spec::mode::command;
   note.capacity.free_slots =
-      s.stopping ? 0 : std::max<std::int64_t>(0, s.spec.concurrency - static_cast<std::int64_t>(s.runs.size()));
+      !can_work ? 0 : std::max<std::int64_t>(0, s.spec.concurrency - static_cast<std::int64_t>(s.runs.size()));
   for (const auto& [id, run] : s.runs) note.capacity.held.push_back(id);
   self->send(s.services->reporter, std::move(note));
 }

@@ -195,6 +195,17 @@ void begin_audit(auditor* self) {
             });
 }
 
+/// Auditors claim no tasks; their node says of them that they are there.
+void announce(auditor* self) {
+  const auto& s = self->state;
+  capacity_note note;
+  note.token = s.token;
+  note.capacity.agent = s.spec.path;
+  note.capacity.incarnation = s.incarnation;
+  note.capacity.mode = s.spec.mode;
+  self->send(s.services->reporter, std::move(note));
+}
+
 void listen(auditor* self) {
   auto& s = self->state;
   if (!s.services->bus) return;
@@ -250,6 +261,7 @@ caf::behavior auditor_actor(auditor* self, std::shared_ptr<const agent_services>
   self->set_exit_handler([self](const caf::exit_msg& m) { begin_stop(self, m.reason); });
   ask_for_epoch(self, *self->state.services, self->state.spec.path, self->state.token, [self](epoch granted) {
     self->state.incarnation = granted;
+    announce(self);
     listen(self);
   });
   self->delayed_send(self, alive_every, audit_alive_atom_v);

@@ -121,8 +121,8 @@ result<void> link::connect(bool reconnect) {
   natsConnection* c = nullptr;
   const natsStatus status = natsConnection_Connect(&c, o.get());
   if (status != NATS_OK && status != NATS_NOT_YET_CONNECTED)
-    return fail(errc::unreachable, "no NATS server answers at " + settings.url + ": " + natsStatus_GetText(status) +
-                                       "; is it running, and is the URL right?");
+    return fail(errc::unreachable, "no NATS server answers at " + without_login(settings.url) + ": " +
+                                       natsStatus_GetText(status) + "; is it running, and is the URL right?");
   static_cast<void>(self.release());  // Freed by the callback that says that the connection was closed.
   connection_.reset(c);
   connected_ = natsConnection_Status(c) == NATS_CONN_STATUS_CONNECTED;
@@ -256,9 +256,10 @@ void link::changed(bool now_connected) {
   if (ended) fail_pending({errc::unreachable, "the bus connection was lost"});
   if (connected_.exchange(now_connected) == now_connected) return;
   if (now_connected)
-    spdlog::info("bus: {} connected to {}", settings.name, settings.url);
+    spdlog::info("bus: {} connected to {}", settings.name, without_login(settings.url));
   else
-    spdlog::warn("bus: {} lost its connection to {}{}", settings.name, settings.url, ended ? " for good" : "");
+    spdlog::warn("bus: {} lost its connection to {}{}", settings.name, without_login(settings.url),
+                 ended ? " for good" : "");
   watcher<bool>::tell(*this, &link::status_watchers_, now_connected);
 }
 
