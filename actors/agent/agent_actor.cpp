@@ -161,7 +161,8 @@ void advance(agent_self* self, const run_id& id, run_machine::actions actions) {
       if (run.process) {
         host.kill(*run.process, kill_grace);
       } else {
-        // It never started: there is nothing to wait for.
+        // It never started: there is nothing to wait for. Nor may a slot that gets free meanwhile start it.
+        run.waits_for_slot = false;
         exit_info exit;
         exit.how = exit_info::end::stopped;
         caf::anon_send(caf::actor_cast<caf::actor>(self), run_exited{id, exit});
@@ -193,7 +194,7 @@ void begin_stop(agent_self* self, const caf::error& reason) {
 void take_grant(agent_self* self, const run_grant& grant) {
   auto& s = self->state;
   // A grant that was sent again, or was meant for an earlier life: the writer learns from the next report.
-  if (s.stopping || s.runs.contains(grant.run) || grant.incarnation != s.incarnation) return;
+  if (s.stopping || s.incarnation == 0 || s.runs.contains(grant.run) || grant.incarnation != s.incarnation) return;
   s.runs.emplace(grant.run, agent_run{run_machine{grant, s.spec}});
   fill_slots(self);
   report_capacity(self);
