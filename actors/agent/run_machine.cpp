@@ -98,7 +98,9 @@ run_machine::actions run_machine::on_revoked(std::string_view reason) {
 
 run_machine::actions run_machine::on_stop(std::string_view reason) {
   actions out;
-  if (over_ || last_command_) return out;
+  // What has succeeded and only waits to become durable is not done again.
+  const bool succeeded = exited_ && *ending_ && !first_error_;
+  if (over_ || last_command_ || succeeded) return out;
   if (!first_error_) first_error_ = failure{errc::cancelled, std::string{reason}};
   kill(out);
   settle(out);

@@ -51,8 +51,11 @@ std::string minute(const std::string& iso) {
   return t;
 }
 
+/// Up to and including the first random digits: what comes before is the millisecond, which a storm shares.
+constexpr std::size_t short_id_length = 23;
+
 std::string short_id(const json& object) {
-  return text(object, "id").substr(0, 13);
+  return text(object, "id").substr(0, short_id_length);
 }
 
 template <class Line>

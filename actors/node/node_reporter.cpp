@@ -52,8 +52,9 @@ void report(reporter* self, const caf::actor& commands, const node_identity& who
   c.body = make_report(s, who);
   const auto answered = [self, commands, who](bool heard) {
     self->state.in_flight = false;
-    if (!heard) self->state.full_due = true;
-    report(self, commands, who);
+    if (heard) return report(self, commands, who);
+    // Not again at once: an answer like "busy" comes without delay. The next full report is at most a second away.
+    self->state.full_due = true;
   };
   self->request(commands, command_timeout, std::move(c))
       .then([answered](const outcome& o) { answered(o.status == outcome_status::committed); },
