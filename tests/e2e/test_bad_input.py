@@ -5,11 +5,13 @@ import socket
 import unittest
 import uuid
 
-from company import Company, CompanyCase, Nats, SharedCompanyCase, cadre, free_port, processes_of, response
+from company import Company, CompanyCase, Nats, SharedCompanyCase, cadre, free_port, processes_of, response, wait_for
 
 # The first round is well; only a task by hand meets the defect.
 WELL = "read -r request; case $request in *'\"title\":\"round\"'*) " + response() + "; exit 0;; esac; "
 OUTPUT = '{"type":"output","dataset":"%s","row":{"id":1}}'
+
+WELL_MADE = WELL.replace("printf", "echo '" + OUTPUT % "thing" + "' | sed s/:1/:0/; printf", 1)
 
 WORKERS = {
     "garbage": "echo 'this is no JSON'; " + response(),
@@ -107,7 +109,13 @@ class BadAgents(SharedCompanyCase):
 class BadMessages(SharedCompanyCase):
     @classmethod
     def make(cls):
-        return Company(small("messages"))
+        # The auditor passes the round's row and thinks for ever about any other.
+        maker = WELL_MADE + (OUTPUT % "thing").join(("echo '", "'; ")) + response()
+        return Company(small("messages", {
+            "healthy": {"role": "worker", "run": {"command": ["sh", "-c", response()]}},
+            "maker": {"role": "worker", "outputs": {"thing": {"key": ["id"]}}, "run": {"command": ["sh", "-c", maker]}},
+            "checker": {"role": "auditor", "audits": ["ceo.data.maker"], "within": "10m", "timeout": "10m", "run":
+                        {"command": ["sh", "-c", "if grep -q '\"id\": *1}'; then sleep 600; fi; " + response()]}}}))
 
     def setUp(self):
         self.nats = Nats(self.c.runtime()["nats_url"])
@@ -136,7 +144,8 @@ class BadMessages(SharedCompanyCase):
     def test_other_kinds_and_companies_are_refused(self):
         foreign = self.nats.request(self.subject, self.batch(self.add(str(uuid.uuid4())), company="other"))
         self.assertEqual(json.loads(foreign)["body"]["error"]["code"], "wrong_company")
-        unknown = self.nats.request(self.subject, self.batch({"id": str(uuid.uuid4()), "kind": "drop_table", "body": {}}))
+        drop = {"id": str(uuid.uuid4()), "kind": "drop_table", "body": {}}
+        unknown = self.nats.request(self.subject, self.batch(drop))
         self.assertNotIn(b"committed", unknown)
         self.goes_on()
 
@@ -160,11 +169,19 @@ class BadMessages(SharedCompanyCase):
         self.assertEqual([o["status"] for o in reply["body"]["outcomes"]], ["rejected", "committed"])
         self.assertEqual(self.c.finished(good)["status"], "complete")
 
-    def test_a_forged_verdict_by_nobody_is_refused(self):
-        forged = {"id": str(uuid.uuid4()), "from": "ceo.data.healthy", "kind": "verdict_add", "body":
-                  {"id": str(uuid.uuid4()), "output": str(uuid.uuid4()), "auditor": "ceo.data.healthy", "passed": True}}
-        reply = json.loads(self.nats.request(self.subject, self.batch(forged)))
-        self.assertEqual(reply["body"]["outcomes"][0]["status"], "rejected")
+    def test_a_forged_verdict_is_refused(self):
+        """A worker can't bless its own output, nor can an agent that nobody made its auditor."""
+        task = self.c.add_task("ceo.data.maker")
+        output = wait_for("the output waits for its auditor", lambda: self.c.rows(
+            f"SELECT id FROM cadre.output WHERE task = '{task}' AND status = 'sealed'"))[0]["id"]
+        for forger in ("ceo.data.maker", "ceo.data.healthy"):
+            verdict = {"id": str(uuid.uuid4()), "output": output, "auditor": forger, "passed": True}
+            command = {"id": str(uuid.uuid4()), "from": forger, "kind": "verdict_add", "body": verdict}
+            reply = json.loads(self.nats.request(self.subject, self.batch(command)))
+            self.assertEqual(reply["body"]["outcomes"][0]["status"], "rejected", forger)
+        self.assertEqual(self.c.value(f"SELECT status FROM cadre.output WHERE id = '{output}'"), "sealed")
+        self.assertEqual(self.c.value("SELECT count(*) FROM cadre.canonical WHERE (row->>'id')::int = 1"), 0)
+        self.assertEqual(self.c.value("SELECT count(*) FROM cadre.canonical"), 1)
 
     def test_second_up_is_refused_by_name(self):
         again = cadre("up", "--config", self.c.config, "--state", self.c.state, "--detach")

@@ -40,7 +40,8 @@ class Running(SharedCompanyCase):
 
     def test_reading_changes_nothing(self):
         before = self.c.value("SELECT count(*) FROM cadre.event")
-        for words in (["status"], ["org"], ["task", "list"], ["schedule", "list"], ["inbox"], ["data", "list"], ["brief"]):
+        for words in (["status"], ["org"], ["task", "list"], ["schedule", "list"], ["inbox"], ["data", "list"],
+                      ["brief"]):
             self.c.run(*words)
         self.assertEqual(self.c.value("SELECT count(*) FROM cadre.event"), before)
 

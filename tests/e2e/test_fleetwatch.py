@@ -29,7 +29,8 @@ class Fleetwatch(CompanyCase):
         return c
 
     def canonical(self, c, dataset="package"):
-        rows = c.rows("SELECT worker, count(*) AS n, count(DISTINCT row->>'name' || ':' || (row->>'architecture')) AS kinds"
+        rows = c.rows("SELECT worker, count(*) AS n,"
+                      " count(DISTINCT (row->>'name') || ':' || (row->>'architecture')) AS kinds"
                       f" FROM cadre.canonical WHERE dataset = '{dataset}' GROUP BY worker")
         return {r["worker"]: (r["n"], r["kinds"]) for r in rows}
 
@@ -127,7 +128,8 @@ class Fleetwatch(CompanyCase):
         bad = "FROM cadre.output WHERE worker = '%s' AND status = 'rejected' LIMIT 1" % POISONED
         attempts = {
             "no_promotion_without_verdict":
-                f"INSERT INTO cadre.promotion (company, output, worker, dataset) SELECT company, id, worker, dataset {bad}",
+                "INSERT INTO cadre.promotion (company, output, worker, dataset)"
+                f" SELECT company, id, worker, dataset {bad}",
             "canonical_company_output_fkey":
                 "INSERT INTO cadre.canonical (company, dataset, worker, key, row, output)"
                 f" SELECT company, dataset, worker, 'forged', '{{}}', id {bad}",

@@ -28,7 +28,8 @@ class Killed(CompanyCase):
         return c.value("SELECT count(*) FROM cadre.task WHERE title = 'job' AND status = 'complete'")
 
     def wait_done(self, c, least, seconds=90):
-        wait_for(lambda: f"{least} done: {c.rows('SELECT status, count(*) FROM cadre.task GROUP BY status')}\n{c.logs()}",
+        sums = "SELECT status, count(*) FROM cadre.task GROUP BY status"
+        wait_for(lambda: f"{least} done: {c.rows(sums)}\n{c.logs()}",
                  lambda: self.done(c) >= least, seconds)
 
     def kill_node(self, c, name):
@@ -56,8 +57,9 @@ class Killed(CompanyCase):
         """Each job complete by exactly one successful run, and the ledger of events whole."""
         self.assertEqual(c.rows("SELECT status, count(*) AS n FROM cadre.task WHERE title = 'job' GROUP BY status"),
                          [{"status": "complete", "n": tasks}])
-        wrong = c.rows("SELECT t.id, count(r.id) AS runs FROM cadre.task t LEFT JOIN cadre.run r ON r.company = t.company"
-                       " AND r.task = t.id AND r.status = 'succeeded' GROUP BY t.id HAVING count(r.id) <> 1")
+        wrong = c.rows("SELECT t.id, count(r.id) AS runs FROM cadre.task t LEFT JOIN cadre.run r"
+                       " ON r.company = t.company AND r.task = t.id AND r.status = 'succeeded'"
+                       " GROUP BY t.id HAVING count(r.id) <> 1")
         self.assertEqual(wrong, [])
         self.assertEqual(c.value("SELECT count(*) FROM cadre.run WHERE status = 'active'"), 0)
         self.assertEqual(c.value("SELECT count(*) FROM cadre.task WHERE status = 'failed'"), 0)
@@ -115,7 +117,8 @@ class Killed(CompanyCase):
     def test_effects_happen_once_each(self):
         tasks = 300
         script = ("read -r request; task=${request#*'\"task\":'}; task=${task#*'\"id\":\"'}; task=${task%%'\"'*}; "
-                  "printf '{\"type\":\"output\",\"dataset\":\"effect\",\"row\":{\"task\":\"%s\"}}\\n' \"$task\"; sleep 0.05; ")
+                  "printf '{\"type\":\"output\",\"dataset\":\"effect\",\"row\":{\"task\":\"%s\"}}\\n' \"$task\"; "
+                  "sleep 0.05; ")
         auditor = {"audit": {"role": "auditor", "concurrency": 4, "within": "1m",
                              "audits": [f"ceo.data.work-{n}" for n in NODES], "checks": [{"not_null": ["task"]}]}}
         c = self.company(fleet("effects", script + response(), {"effect": {"mode": "append"}}, auditor))
