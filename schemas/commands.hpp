@@ -1,11 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <variant>
-#include <vector>
-
 #include "agent_path.hpp"
 #include "error.hpp"
 #include "ids.hpp"
@@ -13,6 +7,12 @@
 #include "org.hpp"
 #include "task.hpp"
 #include "time.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
 
 /// Commands: the only way to change the company's state. Each is idempotent by an id its sender chose, so that
 /// "I don't know whether it committed" is answered by sending it again.
@@ -22,18 +22,18 @@ namespace cadre {
 struct task_add {
   static constexpr std::string_view kind = "task_add";
   task_id id;
-  std::string mode;       ///< Empty: the mode of `agent`.
-  agent_path agent;       ///< Empty: any worker of the mode.
+  std::string mode;  ///< Empty: the mode of `agent`.
+  agent_path agent;  ///< Empty: any worker of the mode.
   std::string title;
-  json_text payload;      ///< Handed to the agent as `task.payload`.
+  json_text payload;          ///< Handed to the agent as `task.payload`.
   std::int64_t priority = 2;  ///< 0 (most urgent) to 3.
-  bool draft = false;     ///< True: waits as `draft` until released.
+  bool draft = false;         ///< True: waits as `draft` until released.
   timestamp run_after;
-  timestamp deadline;     ///< Past it, a task that has not started becomes `stale`.
+  timestamp deadline;  ///< Past it, a task that has not started becomes `stale`.
   std::vector<task_id> depends_on;
   std::string idempotency_key;
-  std::string schedule;   ///< Set by the scheduler.
-  task_id retry_of;       ///< The terminal task that this one repeats.
+  std::string schedule;  ///< Set by the scheduler.
+  task_id retry_of;      ///< The terminal task that this one repeats.
   CADRE_FIELDS(id, mode, agent, title, payload, priority, draft, run_after, deadline, depends_on, idempotency_key,
                schedule, retry_of)
 };
@@ -110,7 +110,7 @@ struct run_fail {
 struct audit_finding {
   std::string check;  ///< The name of the declared check, or what the auditor's command calls it.
   std::string message;
-  std::int64_t count = 0;             ///< Rows concerned.
+  std::int64_t count = 0;              ///< Rows concerned.
   std::vector<json_text> sample_rows;  ///< At most 5.
   CADRE_FIELDS(check, message, count, sample_rows)
 };
@@ -250,10 +250,10 @@ struct clock_tick {
   CADRE_FIELDS(at)
 };
 
-using command_body = std::variant<task_add, task_cancel, task_retry, journal_add, run_progress, output_add,
-                                  run_complete, run_fail, verdict_add, escalation_raise, escalation_ack,
-                                  escalation_resolve, incarnation_start, incarnation_end, agent_report, node_report,
-                                  brief_add, brain_set, schedule_fire, clock_tick>;
+using command_body =
+    std::variant<task_add, task_cancel, task_retry, journal_add, run_progress, output_add, run_complete, run_fail,
+                 verdict_add, escalation_raise, escalation_ack, escalation_resolve, incarnation_start, incarnation_end,
+                 agent_report, node_report, brief_add, brain_set, schedule_fire, clock_tick>;
 
 /// A command with who sends it. `from` is an agent path, `node.NAME`, or `cli`; `incarnation` is the sender's epoch,
 /// 0 where it has none.

@@ -1,12 +1,13 @@
 #pragma once
 
+#include "fields.hpp"
+
+#include <tl/expected.hpp>
+
 #include <array>
 #include <cstdint>
 #include <string>
-#include <tl/expected.hpp>
 #include <utility>
-
-#include "fields.hpp"
 
 namespace cadre {
 

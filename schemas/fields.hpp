@@ -1,9 +1,10 @@
 #pragma once
 
-#include <array>
 #include <boost/preprocessor/seq/for_each.hpp>
 #include <boost/preprocessor/stringize.hpp>
 #include <boost/preprocessor/variadic/to_seq.hpp>
+
+#include <array>
 #include <string_view>
 #include <utility>
 
@@ -32,7 +33,9 @@ template <class E>
 struct enum_names;
 
 template <class E>
-concept named_enum = requires { enum_names<E>::value.size(); };
+concept named_enum = requires {
+  enum_names<E>::value.size();
+};
 
 /// The text of an enum value. Every value of the enum must be listed in its table; an unlisted one yields "?".
 template <named_enum E>

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "commands.hpp"
+
 #include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
-
-#include "commands.hpp"
 
 /// What travels on the bus, and the envelope around it.
 namespace cadre {

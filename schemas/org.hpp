@@ -1,11 +1,11 @@
 #pragma once
 
+#include "fields.hpp"
+
 #include <array>
 #include <cstdint>
 #include <string_view>
 #include <utility>
-
-#include "fields.hpp"
 
 namespace cadre {
 

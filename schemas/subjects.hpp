@@ -1,9 +1,9 @@
 #pragma once
 
+#include "agent_path.hpp"
+
 #include <string>
 #include <string_view>
-
-#include "agent_path.hpp"
 
 /// The subjects of the bus (NATS). They mirror the org chart, so one wildcard subscribes to one domain.
 namespace cadre::subjects {

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "fields.hpp"
+
 #include <array>
 #include <cstdint>
 #include <string_view>
 #include <utility>
-
-#include "fields.hpp"
 
 namespace cadre {
 
@@ -49,13 +49,20 @@ constexpr bool may_become(task_status from, task_status to) noexcept {
   if (is_terminal(from) || from == to) return false;
   if (to == superseded || to == stale) return true;
   switch (from) {
-    case draft: return to == queued || to == blocked;
-    case queued: return to == active || to == blocked;
-    case active: return to == queued || to == review || to == complete || to == failed || to == blocked;
-    case review: return to == approved || to == failed;
-    case approved: return to == complete;
-    case blocked: return to == queued || to == failed;
-    default: return false;
+    case draft:
+      return to == queued || to == blocked;
+    case queued:
+      return to == active || to == blocked;
+    case active:
+      return to == queued || to == review || to == complete || to == failed || to == blocked;
+    case review:
+      return to == approved || to == failed;
+    case approved:
+      return to == complete;
+    case blocked:
+      return to == queued || to == failed;
+    default:
+      return false;
   }
 }
 
