@@ -118,7 +118,7 @@ class HostAudit(unittest.TestCase):
         self.assertEqual(self.check("host", good.rows("host")).checks, [])
         for kind in ("disk", "memory", "uptime"):
             with self.subTest(kind):
-                lie = [dict(r, value=r["value"] * 3 + 10e9, percent=99.9) if r["kind"] == kind else r
+                lie = [dict(r, value=r["value"] * 3 + 10e12, percent=99.9) if r["kind"] == kind else r
                        for r in good.rows("host")]
                 self.assertEqual(set(self.check("host", lie).checks), {f"wrong_{kind}"})
         self.assertEqual(self.check("host", [r for r in good.rows("host") if r["kind"] != "disk"]).checks,
