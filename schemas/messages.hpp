@@ -10,7 +10,7 @@
 /// What travels on the bus, and the envelope around it.
 namespace cadre {
 
-/// Commands of one node, in the order in which they are to be applied. Subject: cadre.COMPANY.cmd.batch.
+/// Commands of one node, in the order in which they are to be applied. Subject: cadre.COMPANY.cmd.command_batch.
 struct command_batch {
   static constexpr std::string_view kind = "command_batch";
   std::vector<command> commands;

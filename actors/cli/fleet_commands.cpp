@@ -2,6 +2,7 @@
 #include "actors/brief/brief_writer.hpp"
 #include "actors/launch/up.hpp"
 #include "actors/node/node.hpp"
+#include "bus/events.hpp"
 #include "commands.hpp"
 #include "config/load.hpp"
 #include "round.hpp"
@@ -32,7 +33,19 @@ fleet_options fleet_of(const launch::runtime& r) {
   return f;
 }
 
+/// A bus that is not there is said now and by its address, not by a node that never gets ready.
+result<void> find_bus(const launch::runtime& r) {
+  bus::options o;
+  o.url = r.nats_url;
+  o.company = r.company;
+  o.name = "cadre-up";
+  auto bus = bus::connection::open(std::move(o));
+  if (!bus) return tl::unexpected{bus.error()};
+  return bus::ensure_stream(**bus, {});
+}
+
 result<void> prepare(const launch::runtime& r) {
+  if (auto found = find_bus(r); !found) return found;
   storage::role_passwords passwords{r.database.migrator_password, r.database.writer_password,
                                     r.database.reader_password};
   return storage::prepare_database(r.database.superuser_url, r.database.database, passwords, {r.company});

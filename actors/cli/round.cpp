@@ -4,8 +4,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <map>
+#include <set>
 #include <thread>
+#include <utility>
 
 namespace cadre::cli {
 
@@ -48,11 +51,33 @@ bool at_rest(const std::string& status) {
          status == "blocked";
 }
 
-round_result count(const json& tasks) {
+using dependencies = std::map<std::string, std::vector<std::string>>;
+
+/// Tasks that stay queued because something before them, at whatever distance, came to an end without success.
+std::set<std::string> held_back(const json& tasks, const dependencies& needs) {
+  std::set<std::string> dead;
+  for (const auto& t : tasks)
+    if (const auto status = t["status"].get<std::string>(); at_rest(status) && status != "complete")
+      dead.insert(t["id"]);
+  std::set<std::string> held;
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (const auto& [task, before] : needs)
+      if (!dead.contains(task) &&
+          std::any_of(before.begin(), before.end(), [&](const auto& b) { return dead.contains(b); }))
+        grew = dead.insert(task).second && held.insert(task).second;
+  }
+  return held;
+}
+
+round_result count(const json& tasks, const dependencies& needs) {
   round_result r;
+  const auto held = held_back(tasks, needs);
   for (const auto& t : tasks) {
     const auto status = t["status"].get<std::string>();
-    if (status == "complete") {
+    if (status == "queued" && held.contains(t["id"])) {
+      ++r.blocked;
+    } else if (status == "complete") {
       ++r.complete;
     } else if (status == "blocked") {
       ++r.blocked;
@@ -71,7 +96,12 @@ round_result run_round(session& s, const config::company& company, std::chrono::
                        std::stop_token stop, const std::function<void(const std::string&)>& say) {
   auto bodies = round_tasks(company);
   std::vector<std::string> ids;
-  for (const auto& body : bodies) ids.push_back(std::get<task_add>(body).id.text);
+  dependencies needs;
+  for (const auto& body : bodies) {
+    const auto& task = std::get<task_add>(body);
+    ids.push_back(task.id.text);
+    for (const auto& before : task.depends_on) needs[task.id.text].push_back(before.text);
+  }
   for (const auto& outcome : s.order_all(std::move(bodies)))
     if (outcome.status != outcome_status::committed) throw command_error{exit_findings, outcome.error.message};
   const auto until = std::chrono::steady_clock::now() + limit;
@@ -84,7 +114,7 @@ round_result run_round(session& s, const config::company& company, std::chrono::
       const auto& why = t["error"].is_string() ? t["error"] : t["blocked_reason"];
       say(t["agent"].get<std::string>() + "  " + status + (why.is_string() ? ": " + why.get<std::string>() : ""));
     }
-    const auto result = count(tasks);
+    const auto result = count(tasks, needs);
     if (result.settled || stop.stop_requested() || std::chrono::steady_clock::now() > until) return result;
     std::this_thread::sleep_for(look_every);
   }

@@ -13,7 +13,7 @@ namespace cadre::cli {
 struct round_result {
   int complete = 0;
   int failed = 0;       ///< Failed, stale or superseded.
-  int blocked = 0;      ///< Waits for one that failed.
+  int blocked = 0;      ///< Waits, directly or over others, for one that failed.
   bool settled = true;  ///< False: time was over or a stop was asked for.
 };
 

@@ -1,10 +1,28 @@
 #include "commands.hpp"
+#include "config/did_you_mean.hpp"
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <iostream>
+#include <vector>
 
 namespace cadre::cli {
+
+namespace {
+
+/// CLI11 alone would only say that a subcommand is required.
+std::string unknown_subcommand(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return {};
+  std::vector<std::string> names;
+  for (const auto* sub : app.get_subcommands(nullptr)) names.push_back(sub->get_name());
+  const std::string word = argv[1];
+  if (std::find(names.begin(), names.end(), word) != names.end()) return {};
+  return "there is no command '" + word + "'" + config::did_you_mean(word, {names.begin(), names.end()}) +
+         " (see `cadre --help`)";
+}
+
+}  // namespace
 
 void add_fleet_options(CLI::App& sub, fleet_options& fleet) {
   sub.add_option("--state", fleet.state,
@@ -42,6 +60,10 @@ int run(int argc, char** argv) {
   add_agent_commands(a);
   add_escalation_commands(a);
   add_config_commands(a);
+  if (const auto unknown = unknown_subcommand(app, argc, argv); !unknown.empty()) {
+    std::cerr << "cadre: " << unknown << "\n";
+    return exit_usage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -202,9 +202,6 @@ class BadMessages(SharedCompanyCase):
 
 
 class BadRound(CompanyCase):
-    # A task two steps behind the failed one stays queued, and the round waits for it. When that is mended this test
-    # says so by an unexpected success: the line below goes then.
-    @unittest.expectedFailure
     def test_once_ends_though_a_worker_failed(self):
         """What needs a failed worker can't run: the round is over, says so, and the exit code tells."""
         def needs(*names):
