@@ -3,6 +3,7 @@
 #include "actors/runner/request.hpp"
 #include "actors/supervision/exits.hpp"
 #include "actors/supervision/type_ids.hpp"
+#include "agent_process.hpp"
 #include "incarnation.hpp"
 
 #include <spdlog/spdlog.h>
@@ -36,7 +37,7 @@ void report_capacity(agent_self* self, bool gone = false) {
   self->send(s.services->reporter, std::move(note));
 }
 
-process_spec spec_for(const agent_state_data& s, const run_grant& grant) {
+std::string request_of(const agent_state_data& s, const run_grant& grant) {
   run_request request;
   request.company = s.services->company->name;
   request.agent = s.spec.path;
@@ -48,21 +49,7 @@ process_spec spec_for(const agent_state_data& s, const run_grant& grant) {
   request.payload = grant.payload;
   if (!grant.brain.is_null()) request.brain = grant.brain;
   request.deadline = now() + s.spec.timeout;
-
-  process_spec p;
-  p.argv = s.spec.run.command;
-  p.cwd = s.services->company->folder;
-  p.env = s.services->env;
-  for (const auto& [name, value] : s.spec.run.env) p.env[name] = value;
-  p.company = s.services->company->name;
-  p.agent = s.spec.path.text;
-  p.node = s.services->node;
-  p.run = grant.run.text;
-  p.stdin_text = request_line(request);
-  p.timeout = s.spec.timeout;
-  p.memory_bytes_max = s.spec.run.memory_bytes_max;
-  p.open_files_max = s.spec.run.open_files_max;
-  return p;
+  return request_line(request);
 }
 
 std::size_t processes_of(const agent_state_data& s) {
@@ -71,14 +58,9 @@ std::size_t processes_of(const agent_state_data& s) {
 }
 
 void start_process(agent_self* self, const run_id& id, agent_run& run) {
-  const auto me = caf::actor_cast<caf::actor_addr>(self);
-  const auto tell = [me](auto message) {
-    if (auto target = caf::actor_cast<caf::actor>(me)) caf::anon_send(target, std::move(message));
-  };
-  process_callbacks callbacks;
-  callbacks.on_stdout = [tell, id](std::string_view bytes) { tell(run_stdout{id, std::string{bytes}}); };
-  callbacks.on_exit = [tell, id](const exit_info& exit) { tell(run_exited{id, exit}); };
-  auto started = self->state.services->processes->start(spec_for(self->state, run.machine.grant()), callbacks);
+  const auto& s = self->state;
+  auto started = start_agent_process(*s.services, s.spec, id, request_of(s, run.machine.grant()),
+                                     caf::actor_cast<caf::actor_addr>(self));
   run.waits_for_slot = false;
   if (started) {
     run.process = *started;

@@ -1,5 +1,6 @@
 #include "auditor_actor.hpp"
 
+#include "actors/agent/agent_process.hpp"
 #include "actors/agent/incarnation.hpp"
 #include "actors/runner/request.hpp"
 #include "actors/supervision/exits.hpp"
@@ -78,33 +79,15 @@ void start_process(auditor* self, const audit_machine::start_process& order) {
   request.rows_total = order.rows;
   request.deadline = now() + s.spec.timeout;
 
-  process_spec p;
-  p.argv = s.spec.run.command;
-  p.cwd = s.services->company->folder;
-  p.env = s.services->env;
-  for (const auto& [name, value] : s.spec.run.env) p.env[name] = value;
-  p.company = s.services->company->name;
-  p.agent = s.spec.path.text;
-  p.node = s.services->node;
-  p.run = s.current->run.text;
-  p.stdin_text = request_line(request) + order.row_lines;
-  p.timeout = s.spec.timeout;
-  p.memory_bytes_max = s.spec.run.memory_bytes_max;
-  p.open_files_max = s.spec.run.open_files_max;
-
-  const auto tell = [me = caf::actor_cast<caf::actor_addr>(self)](auto message) {
-    if (auto target = caf::actor_cast<caf::actor>(me)) caf::anon_send(target, std::move(message));
-  };
-  process_callbacks callbacks;
-  callbacks.on_stdout = [tell, run = s.current->run](std::string_view b) { tell(run_stdout{run, std::string{b}}); };
-  callbacks.on_exit = [tell, run = s.current->run](const exit_info& exit) { tell(run_exited{run, exit}); };
-  if (auto started = s.services->processes->start(std::move(p), std::move(callbacks))) {
+  const auto me = caf::actor_cast<caf::actor_addr>(self);
+  if (auto started =
+          start_agent_process(*s.services, s.spec, s.current->run, request_line(request) + order.row_lines, me)) {
     s.current->process = *started;
   } else {
     exit_info exit;
     exit.how = exit_info::end::not_started;
     exit.start_error = started.error();
-    tell(run_exited{s.current->run, exit});
+    self->send(self, run_exited{s.current->run, exit});
   }
 }
 

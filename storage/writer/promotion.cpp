@@ -49,6 +49,8 @@ bool is_outdated(unit& u, const output_facts& output) {
 }
 
 void promote(unit& u, const output_facts& output) {
+  // Fresh rows have no statistics: Postgres takes them for one or two and would compare each with each, for seconds.
+  u.db.run("SET LOCAL enable_nestloop = off");
   record(u, output);
   if (output.mode == output_mode::replace)
     u.db.run(
@@ -63,6 +65,7 @@ void promote(unit& u, const output_facts& output) {
       "ON CONFLICT (company, dataset, worker, key) DO UPDATE SET row = excluded.row, output = excluded.output, "
       "at = clock_timestamp()",
       u.company(), output.id, output.worker, output.dataset, output.mode);
+  u.db.run("SET LOCAL enable_nestloop = on");
   u.db.run("UPDATE cadre.output SET status = 'promoted' WHERE company = $1 AND id = $2::uuid", u.company(), output.id);
 }
 
