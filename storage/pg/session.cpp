@@ -50,7 +50,8 @@ session::session(const std::string& url)
       silence_{std::make_unique<pqxx::quiet_errorhandler>(*connection_)} {
   never_reconnect(*connection_);
   statements_ = std::make_unique<pqxx::nontransaction>(*connection_);
-  script("SET timezone = 'UTC'; SET client_encoding = 'UTF8'; SET client_min_messages = 'warning'");
+  // Compiling a plan takes longer than any statement here should run.
+  script("SET timezone = 'UTC'; SET client_encoding = 'UTF8'; SET client_min_messages = 'warning'; SET jit = off");
 }
 
 pqxx::result session::run_values(const char* sql, const std::vector<value>& values) {

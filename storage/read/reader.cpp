@@ -40,6 +40,7 @@ struct reader::impl {
     session = std::make_unique<pqxx::connection>(url);
     session->set_variable("timezone", "'UTC'");
     session->set_variable("default_transaction_read_only", "on");
+    session->set_variable("jit", "off");
     session->set_variable("statement_timeout", std::to_string(statement_time_max_ms));
   }
 
