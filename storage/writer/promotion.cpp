@@ -49,7 +49,7 @@ bool is_outdated(unit& u, const output_facts& output) {
 }
 
 void promote(unit& u, const output_facts& output) {
-  // Fresh rows have no statistics: Postgres takes them for one or two and would compare each with each, for seconds.
+  // Fresh rows have no statistics: Postgres takes them for one or two and would compare each with each.
   u.db.run("SET LOCAL enable_nestloop = off");
   record(u, output);
   if (output.mode == output_mode::replace)
