@@ -3,10 +3,9 @@
 #include "detail/reading.hpp"
 #include "detail/stream.hpp"
 #include "events.hpp"
+#include "schemas/json.hpp"
+#include "schemas/log.hpp"
 #include "schemas/subjects.hpp"
-
-#include <nlohmann/json.hpp>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <atomic>
@@ -166,7 +165,7 @@ class event_consumer::machine : public std::enable_shared_from_this<machine> {
       return;
     }
     if (retry_wait_ms_ == retry_wait_min.count())
-      spdlog::warn("events: consumer {} can't be created: {}; trying again", options_.name, why.message);
+      log::warn("events: consumer {} can't be created: {}; trying again", options_.name, why.message);
     create_later(attempt);
   }
 
@@ -212,7 +211,7 @@ class event_consumer::machine : public std::enable_shared_from_this<machine> {
     } else if (present && (status == "408" || status == "404")) {
       done = true;
     } else if (present && status != "100") {
-      spdlog::info("events: consumer {}: status {} {}", options_.name, status, detail::header_of(m, "Description"));
+      log::info("events: consumer {}: status {} {}", options_.name, status, detail::header_of(m, "Description"));
       pulling_ = false;
       create_later(attempt);
     }

@@ -3,9 +3,8 @@
 #include "detail/stream.hpp"
 #include "events.hpp"
 #include "schemas/codec.hpp"
-
-#include <nlohmann/json.hpp>
-#include <spdlog/spdlog.h>
+#include "schemas/json.hpp"
+#include "schemas/log.hpp"
 
 #include <array>
 #include <atomic>
@@ -162,7 +161,7 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
     if (!failed_) return false;
     const auto stop = *std::exchange(failed_, {});
     lock.unlock();
-    spdlog::warn("events: publishing stopped before event {}: {}", stop.from_seq, stop.why.message);
+    log::warn("events: publishing stopped before event {}: {}", stop.from_seq, stop.why.message);
     if (callbacks_.on_failed) callbacks_.on_failed(stop.from_seq, stop.why);
     lock.lock();
     return true;
@@ -179,7 +178,7 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
       return true;
     }
     if (!made) {
-      spdlog::warn("events: {}; trying again", made.error().message);
+      log::warn("events: {}; trying again", made.error().message);
       changed_.wait_for(lock, retry_wait_, [&] { return stopped_ || generation != generation_; });
       retry_wait_ = std::min(retry_wait_ * 2, options_.retry_wait_max);
       return true;

@@ -3,8 +3,7 @@
 #include "config/load.hpp"
 #include "config/units.hpp"
 #include "config/yaml_json.hpp"
-
-#include <nlohmann/json.hpp>
+#include "schemas/json.hpp"
 
 namespace cadre::config {
 namespace {

@@ -1,8 +1,7 @@
 #pragma once
 
 #include "config/yaml_tree.hpp"
-
-#include <nlohmann/json.hpp>
+#include "schemas/json.hpp"
 
 namespace cadre::config::yaml {
 

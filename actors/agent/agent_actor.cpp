@@ -5,8 +5,7 @@
 #include "actors/supervision/type_ids.hpp"
 #include "agent_process.hpp"
 #include "incarnation.hpp"
-
-#include <spdlog/spdlog.h>
+#include "schemas/log.hpp"
 
 namespace cadre::actors {
 
@@ -116,10 +115,10 @@ void end_run(agent_self* self, const run_id& id, const run_machine::run_over& ov
   if (found == s.runs.end()) return;
   const auto& grant = found->second.machine.grant();
   if (over.superseded) {
-    spdlog::info("{} run {}: replaced: {}", s.spec.path.text, id.text, over.error.message);
+    log::info("{} run {}: replaced: {}", s.spec.path.text, id.text, over.error.message);
   } else if (over.error.code != errc::none) {
-    spdlog::warn("{} run {} of task {} attempt {}: {}: {}", s.spec.path.text, id.text, grant.task.text, grant.attempt,
-                 to_text(over.error.code), over.error.message);
+    log::warn("{} run {} of task {} attempt {}: {}: {}", s.spec.path.text, id.text, grant.task.text, grant.attempt,
+              to_text(over.error.code), over.error.message);
   }
   s.runs.erase(found);
   fill_slots(self);

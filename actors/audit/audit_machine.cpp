@@ -1,6 +1,6 @@
 #include "audit_machine.hpp"
 
-#include <nlohmann/json.hpp>
+#include "schemas/json.hpp"
 
 namespace cadre::actors {
 

@@ -2,9 +2,8 @@
 
 #include "actors/audit/checks.hpp"
 #include "actors/runner/request.hpp"
+#include "schemas/json.hpp"
 #include "storage/read/queries.hpp"
-
-#include <nlohmann/json.hpp>
 
 namespace cadre::actors {
 

@@ -5,9 +5,8 @@
 #include "actors/runner/request.hpp"
 #include "actors/supervision/exits.hpp"
 #include "actors/supervision/type_ids.hpp"
+#include "schemas/log.hpp"
 #include "schemas/subjects.hpp"
-
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cmath>
@@ -101,7 +100,7 @@ void escalate(auditor* self, const audited_output& what, const failure& error) {
   raise.cause = error;
   raise.output = what.output;
   submit(self, std::move(raise), [path = self->state.spec.path](const outcome& o) {
-    if (o.status != outcome_status::committed) spdlog::error("{}: not escalated: {}", path.text, o.error.message);
+    if (o.status != outcome_status::committed) log::error("{}: not escalated: {}", path.text, o.error.message);
   });
 }
 
@@ -116,12 +115,12 @@ void finish(auditor* self, const audit_machine::audit_over& over) {
     (void)delivery.nak(milliseconds{0});
   } else if (over.retryable && delivery.count() < s.spec.retry.attempts) {
     const auto pause = pause_before(s.spec.retry.wait, delivery.count());
-    spdlog::warn("{}: audit of {} by {} failed, again in {} ms: {}", s.spec.path.text, what.dataset, what.worker.text,
-                 pause.count(), over.error.message);
+    log::warn("{}: audit of {} by {} failed, again in {} ms: {}", s.spec.path.text, what.dataset, what.worker.text,
+              pause.count(), over.error.message);
     (void)delivery.nak(pause);
   } else {
-    spdlog::error("{}: audit of {} by {} given up: {}", s.spec.path.text, what.dataset, what.worker.text,
-                  over.error.message);
+    log::error("{}: audit of {} by {} given up: {}", s.spec.path.text, what.dataset, what.worker.text,
+               over.error.message);
     escalate(self, what, over.error);
     (void)delivery.ack();
   }
@@ -151,7 +150,7 @@ void begin_audit(auditor* self) {
   s.waiting.pop_front();
   auto what = parse_output_event(delivery.what());
   if (!what) {
-    spdlog::error("{}: {}", s.spec.path.text, what.error().message);
+    log::error("{}: {}", s.spec.path.text, what.error().message);
     (void)delivery.term();
     return next_audit(self);
   }

@@ -1,8 +1,7 @@
 #pragma once
 
 #include "actors/audit/checks.hpp"
-
-#include <nlohmann/json.hpp>
+#include "schemas/json.hpp"
 
 namespace cadre::actors {
 

@@ -2,9 +2,8 @@
 
 #include "actors/brief/brief.hpp"
 #include "actors/command/command_client.hpp"
+#include "schemas/log.hpp"
 #include "storage/read/queries.hpp"
-
-#include <spdlog/spdlog.h>
 
 namespace cadre::actors {
 
@@ -27,18 +26,18 @@ caf::behavior brief_writer(caf::stateful_actor<brief_writer_state>* self, std::s
         auto& source = self->state.source;
         if (!source) {
           auto opened = storage::reader::open(reader_url);
-          if (!opened) return spdlog::error("the brief could not be written: {}", opened.error().message);
+          if (!opened) return log::error("the brief could not be written: {}", opened.error().message);
           source = std::move(*opened);
         }
         auto add = write_brief(*source, company, due.id);
-        if (!add) return spdlog::error("the brief could not be written: {}", add.error().message);
+        if (!add) return log::error("the brief could not be written: {}", add.error().message);
         command c;
         c.id = new_id<command_id>();
         c.from = "leader";
         c.body = std::move(*add);
         self->request(commands, command_timeout, std::move(c))
             .then([](const outcome&) {},
-                  [](const caf::error&) { spdlog::error("the brief could not be kept: the writer did not answer"); });
+                  [](const caf::error&) { log::error("the brief could not be kept: the writer did not answer"); });
       },
   };
 }

@@ -1,6 +1,5 @@
 #include "brief.hpp"
-
-#include <nlohmann/json.hpp>
+#include "schemas/json.hpp"
 
 #include <algorithm>
 

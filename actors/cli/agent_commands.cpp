@@ -1,9 +1,8 @@
 #include "commands.hpp"
 #include "config/cron.hpp"
 #include "print.hpp"
+#include "schemas/json.hpp"
 #include "schemas/subjects.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <iostream>
 #include <memory>
@@ -158,74 +157,70 @@ int schedule_list(const fleet_options& fleet) {
 }  // namespace
 
 void add_agent_commands(const application& a) {
-  auto* agent = a.app.add_subcommand("agent", "List and show agents, read their journal, restart them");
-  agent->require_subcommand(1);
-  auto* sub = agent->add_subcommand("list", "List the agents");
-  add_listing_options(*sub, a.fleet);
-  sub->callback([=] { a.chosen = [=] { return list(a.fleet); }; });
+  auto agent = a.app.add_command("agent", "List and show agents, read their journal, restart them");
+  agent.needs_a_command();
+  auto sub = agent.add_command("list", "List the agents");
+  add_listing_options(sub, a.fleet);
+  sub.does([=] { return list(a.fleet); });
 
   auto path = std::make_shared<std::string>();
-  sub = agent->add_subcommand("show", "Show an agent with its runs and its restart history");
-  add_listing_options(*sub, a.fleet);
-  sub->add_option("PATH", *path, "The agent")->required();
-  sub->callback([=] { a.chosen = [=] { return show(a.fleet, *path); }; });
+  sub = agent.add_command("show", "Show an agent with its runs and its restart history");
+  add_listing_options(sub, a.fleet);
+  sub.add("PATH", *path, "The agent").required();
+  sub.does([=] { return show(a.fleet, *path); });
 
   auto limit = std::make_shared<std::int64_t>(100);
-  sub = agent->add_subcommand("logs", "Print the journal of an agent");
-  add_listing_options(*sub, a.fleet);
-  sub->add_option("PATH", *path, "The agent")->required();
-  sub->add_option("--limit", *limit, "Lines")->check(CLI::Range(1, 10'000))->capture_default_str();
-  sub->callback([=] { a.chosen = [=] { return logs(a.fleet, *path, *limit); }; });
+  sub = agent.add_command("logs", "Print the journal of an agent");
+  add_listing_options(sub, a.fleet);
+  sub.add("PATH", *path, "The agent").required();
+  sub.add("--limit", *limit, "Lines").range(1, 10'000).default_shown();
+  sub.does([=] { return logs(a.fleet, *path, *limit); });
 
   for (const auto& [order, help] : {std::pair{"restart", "Restart an agent; lifts a quarantine"},
                                     std::pair{"kill", "Kill an agent: its supervisor restarts it"}}) {
-    sub = agent->add_subcommand(order, help);
-    add_fleet_options(*sub, a.fleet);
-    sub->add_option("PATH", *path, "The agent")->required();
-    sub->callback([=, o = std::string{order}] { a.chosen = [=] { return operate(a.fleet, o, *path); }; });
+    sub = agent.add_command(order, help);
+    add_fleet_options(sub, a.fleet);
+    sub.add("PATH", *path, "The agent").required();
+    sub.does([=, o = std::string{order}] { return operate(a.fleet, o, *path); });
   }
 
-  auto* schedule = a.app.add_subcommand("schedule", "List schedules with their last and next fires");
-  schedule->require_subcommand(1);
-  sub = schedule->add_subcommand("list", "List schedules");
-  add_listing_options(*sub, a.fleet);
-  sub->callback([=] { a.chosen = [=] { return schedule_list(a.fleet); }; });
+  auto schedule = a.app.add_command("schedule", "List schedules with their last and next fires");
+  schedule.needs_a_command();
+  sub = schedule.add_command("list", "List schedules");
+  add_listing_options(sub, a.fleet);
+  sub.does([=] { return schedule_list(a.fleet); });
 
   auto name = std::make_shared<std::string>();
-  sub = schedule->add_subcommand("show", "Show the fires of a schedule, newest first");
-  add_listing_options(*sub, a.fleet);
-  sub->add_option("NAME", *name, "The schedule")->required();
-  sub->callback([=] {
-    a.chosen = [=] {
-      session s{a.fleet};
-      const auto rows = json::parse(s.rows(queries::fires(s.company(), *name, history_rows)));
-      if (a.fleet.json) {
-        print_json(rows);
-      } else {
-        print_table(rows,
-                    {{"DUE", "due_at"},
-                     {"FIRED", "fired_at"},
-                     {"STATUS", "status"},
-                     {"TASK", "task", 36},
-                     {"TASK STATUS", "task_status"},
-                     {"REASON", "reason"}},
-                    "it has not fired yet");
-      }
-      return exit_ok;
-    };
+  sub = schedule.add_command("show", "Show the fires of a schedule, newest first");
+  add_listing_options(sub, a.fleet);
+  sub.add("NAME", *name, "The schedule").required();
+  sub.does([=] {
+    session s{a.fleet};
+    const auto rows = json::parse(s.rows(queries::fires(s.company(), *name, history_rows)));
+    if (a.fleet.json) {
+      print_json(rows);
+    } else {
+      print_table(rows,
+                  {{"DUE", "due_at"},
+                   {"FIRED", "fired_at"},
+                   {"STATUS", "status"},
+                   {"TASK", "task", 36},
+                   {"TASK STATUS", "task_status"},
+                   {"REASON", "reason"}},
+                  "it has not fired yet");
+    }
+    return exit_ok;
   });
 
-  sub = schedule->add_subcommand("trigger", "Fire a schedule now");
-  add_fleet_options(*sub, a.fleet);
-  sub->add_option("NAME", *name, "The schedule")->required();
-  sub->callback([=] {
-    a.chosen = [=] {
-      session s{a.fleet};
-      const auto task = new_id<task_id>();
-      s.order(schedule_fire{*name, now(), task});
-      std::cout << task.text << "\n";
-      return exit_ok;
-    };
+  sub = schedule.add_command("trigger", "Fire a schedule now");
+  add_fleet_options(sub, a.fleet);
+  sub.add("NAME", *name, "The schedule").required();
+  sub.does([=] {
+    session s{a.fleet};
+    const auto task = new_id<task_id>();
+    s.order(schedule_fire{*name, now(), task});
+    std::cout << task.text << "\n";
+    return exit_ok;
   });
 }
 

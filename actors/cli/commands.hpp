@@ -1,20 +1,14 @@
 #pragma once
 
+#include "command_line.hpp"
 #include "session.hpp"
 
-#include <CLI/CLI.hpp>
-
-#include <functional>
-#include <string>
-
-/// The subcommands. Each function adds its own to the application; a subcommand that was chosen leaves in `chosen` what
-/// is to be done, and `main` does it after the whole command line was read.
+/// The commands. Each function adds its own to the program.
 namespace cadre::cli {
 
 struct application {
-  CLI::App& app;
+  command app;
   fleet_options& fleet;
-  std::function<int()>& chosen;
 };
 
 void add_fleet_commands(const application& a);       ///< up, down, node
@@ -25,11 +19,9 @@ void add_escalation_commands(const application& a);  ///< inbox, escalation, bri
 void add_config_commands(const application& a);      ///< config, db, version, completion
 
 /// The options that say where the company is, for a subcommand that talks to it.
-void add_fleet_options(CLI::App& sub, fleet_options& fleet);
+void add_fleet_options(command sub, fleet_options& fleet);
 /// The same with `--json`.
-void add_listing_options(CLI::App& sub, fleet_options& fleet);
-/// Examples at the end of `--help`.
-void add_examples(CLI::App& sub, const std::string& lines);
+void add_listing_options(command sub, fleet_options& fleet);
 
 /// Reads and runs a command line. Never throws; returns the exit code.
 int run(int argc, char** argv);

@@ -1,5 +1,7 @@
 #include "completion.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include <vector>
 
 namespace cadre::cli {

@@ -5,9 +5,8 @@
 #include "config/load.hpp"
 #include "print.hpp"
 #include "schemas/codec.hpp"
+#include "schemas/json.hpp"
 #include "storage/migrate.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <iostream>
 #include <memory>
@@ -73,31 +72,29 @@ int migrate(const fleet_options& fleet, const std::string& url) {
 }
 
 void add_config(const application& a) {
-  auto* config = a.app.add_subcommand("config", "Check a company's file, plan a change, print its schema");
-  config->require_subcommand(1);
+  auto config = a.app.add_command("config", "Check a company's file, plan a change, print its schema");
+  config.needs_a_command();
   auto file = std::make_shared<std::string>();
   auto other = std::make_shared<std::string>();
 
-  auto* sub = config->add_subcommand("check", "Check a file: what passes here starts");
-  sub->add_option("FILE", *file, "The company's file")->required();
-  sub->add_flag("--json", a.fleet.json, "Print JSON for programs");
-  add_examples(*sub, "  cadre config check config/fleetwatch.yaml");
-  sub->callback([=] { a.chosen = [=] { return check(a.fleet, *file); }; });
+  auto sub = config.add_command("check", "Check a file: what passes here starts");
+  sub.add("FILE", *file, "The company's file").required();
+  sub.add("--json", a.fleet.json, "Print JSON for programs");
+  sub.examples("  cadre config check config/fleetwatch.yaml");
+  sub.does([=] { return check(a.fleet, *file); });
 
-  sub = config->add_subcommand("schema", "Print the JSON Schema of the file, for editors");
-  add_examples(*sub, "  cadre config schema > cadre.schema.json");
-  sub->callback([=] {
-    a.chosen = [] {
-      std::cout << config::json_schema() << "\n";
-      return exit_ok;
-    };
+  sub = config.add_command("schema", "Print the JSON Schema of the file, for editors");
+  sub.examples("  cadre config schema > cadre.schema.json");
+  sub.does([=] {
+    std::cout << config::json_schema() << "\n";
+    return exit_ok;
   });
 
-  sub = config->add_subcommand("plan", "Print what a change would start, stop, restart or move");
-  sub->add_option("OLD", *file, "The file as it is")->required();
-  sub->add_option("NEW", *other, "The file as it shall be")->required();
-  sub->add_flag("--json", a.fleet.json, "Print JSON for programs");
-  sub->callback([=] { a.chosen = [=] { return plan(a.fleet, *file, *other); }; });
+  sub = config.add_command("plan", "Print what a change would start, stop, restart or move");
+  sub.add("OLD", *file, "The file as it is").required();
+  sub.add("NEW", *other, "The file as it shall be").required();
+  sub.add("--json", a.fleet.json, "Print JSON for programs");
+  sub.does([=] { return plan(a.fleet, *file, *other); });
 }
 
 }  // namespace
@@ -105,40 +102,35 @@ void add_config(const application& a) {
 void add_config_commands(const application& a) {
   add_config(a);
 
-  auto* db = a.app.add_subcommand("db", "The database");
-  db->require_subcommand(1);
+  auto db = a.app.add_command("db", "The database");
+  db.needs_a_command();
   auto url = std::make_shared<std::string>();
-  auto* sub = db->add_subcommand("migrate", "Apply the migrations that are missing");
-  sub->add_option("--state", a.fleet.state, "State directory of the company (default: the nearest .cadre)");
-  sub->add_option("--postgres", *url, "URL of the database as cadre_migrator, where there is no state directory");
-  sub->callback([=] { a.chosen = [=] { return migrate(a.fleet, *url); }; });
+  auto sub = db.add_command("migrate", "Apply the migrations that are missing");
+  sub.add("--state", a.fleet.state, "State directory of the company (default: the nearest .cadre)");
+  sub.add("--postgres", *url, "URL of the database as cadre_migrator, where there is no state directory");
+  sub.does([=] { return migrate(a.fleet, *url); });
 
-  sub = a.app.add_subcommand("version", "Print version, commit and build type");
-  sub->add_flag("--json", a.fleet.json, "Print JSON for programs");
-  sub->callback([=] {
-    a.chosen = [=] {
-      if (a.fleet.json) {
-        print_json({{"version", actors::version_text},
-                    {"commit", actors::commit_text},
-                    {"build_type", actors::build_type_text}});
-      } else {
-        std::cout << "cadre " << actors::version_text << " (" << actors::commit_text << ", " << actors::build_type_text
-                  << ")\n";
-      }
-      return exit_ok;
-    };
+  sub = a.app.add_command("version", "Print version, commit and build type");
+  sub.add("--json", a.fleet.json, "Print JSON for programs");
+  sub.does([=] {
+    if (a.fleet.json) {
+      print_json({{"version", actors::version_text},
+                  {"commit", actors::commit_text},
+                  {"build_type", actors::build_type_text}});
+    } else {
+      std::cout << "cadre " << actors::version_text << " (" << actors::commit_text << ", " << actors::build_type_text
+                << ")\n";
+    }
+    return exit_ok;
   });
 
   auto shell = std::make_shared<std::string>();
-  sub = a.app.add_subcommand("completion", "Print the completion script of a shell");
-  sub->add_option("SHELL", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  add_examples(*sub,
-               "  source <(cadre completion bash)\n  cadre completion fish > ~/.config/fish/completions/cadre.fish");
-  sub->callback([=] {
-    a.chosen = [=] {
-      std::cout << completion_script(a.app, *shell);
-      return exit_ok;
-    };
+  sub = a.app.add_command("completion", "Print the completion script of a shell");
+  sub.add("SHELL", *shell, "bash, zsh or fish").required().one_of({"bash", "zsh", "fish"});
+  sub.examples("  source <(cadre completion bash)\n  cadre completion fish > ~/.config/fish/completions/cadre.fish");
+  sub.does([=] {
+    std::cout << completion_script(a.app.grammar(), *shell);
+    return exit_ok;
   });
 }
 

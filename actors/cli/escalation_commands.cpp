@@ -2,8 +2,7 @@
 #include "actors/brief/brief_writer.hpp"
 #include "commands.hpp"
 #include "print.hpp"
-
-#include <nlohmann/json.hpp>
+#include "schemas/json.hpp"
 
 #include <iostream>
 #include <memory>
@@ -101,80 +100,70 @@ int print_brief(const fleet_options& fleet, bool now, brief_form form) {
 }  // namespace
 
 void add_escalation_commands(const application& a) {
-  auto* sub = a.app.add_subcommand("inbox", "What waits for a person's decision");
-  add_listing_options(*sub, a.fleet);
-  add_examples(*sub, "  cadre inbox\n  cadre inbox --json | jq '.[].cause'");
-  sub->callback([=] {
-    a.chosen = [=] {
-      session s{a.fleet};
-      return print_list(a.fleet, storage::queries::inbox(s.company()), s, "the inbox is empty");
-    };
+  auto sub = a.app.add_command("inbox", "What waits for a person's decision");
+  add_listing_options(sub, a.fleet);
+  sub.examples("  cadre inbox\n  cadre inbox --json | jq '.[].cause'");
+  sub.does([=] {
+    session s{a.fleet};
+    return print_list(a.fleet, storage::queries::inbox(s.company()), s, "the inbox is empty");
   });
 
-  auto* escalation = a.app.add_subcommand("escalation", "List, show, acknowledge and resolve escalations");
-  escalation->require_subcommand(1);
+  auto escalation = a.app.add_command("escalation", "List, show, acknowledge and resolve escalations");
+  escalation.needs_a_command();
   auto all = std::make_shared<bool>(false);
   auto limit = std::make_shared<std::int64_t>(100);
-  sub = escalation->add_subcommand("list", "List escalations, wherever they lie");
-  add_listing_options(*sub, a.fleet);
-  sub->add_flag("--all", *all, "Resolved ones, too");
-  sub->add_option("--limit", *limit, "Rows")->check(CLI::Range(1, 10'000))->capture_default_str();
-  sub->callback([=] {
-    a.chosen = [=] {
-      session s{a.fleet};
-      return print_list(a.fleet, storage::queries::escalations(s.company(), *all, *limit), s, "no escalations");
-    };
+  sub = escalation.add_command("list", "List escalations, wherever they lie");
+  add_listing_options(sub, a.fleet);
+  sub.add("--all", *all, "Resolved ones, too");
+  sub.add("--limit", *limit, "Rows").range(1, 10'000).default_shown();
+  sub.does([=] {
+    session s{a.fleet};
+    return print_list(a.fleet, storage::queries::escalations(s.company(), *all, *limit), s, "no escalations");
   });
 
   auto id = std::make_shared<std::string>();
   auto note = std::make_shared<std::string>();
-  sub = escalation->add_subcommand("show", "Show an escalation with its evidence and its way up");
-  add_listing_options(*sub, a.fleet);
-  sub->add_option("ID", *id, "The escalation, or the beginning of its id")->required();
-  sub->callback([=] { a.chosen = [=] { return show(a.fleet, *id); }; });
+  sub = escalation.add_command("show", "Show an escalation with its evidence and its way up");
+  add_listing_options(sub, a.fleet);
+  sub.add("ID", *id, "The escalation, or the beginning of its id").required();
+  sub.does([=] { return show(a.fleet, *id); });
 
-  sub = escalation->add_subcommand("ack", "Say that you have seen it: it climbs no further");
-  add_fleet_options(*sub, a.fleet);
-  sub->add_option("ID", *id, "The escalation, or the beginning of its id")->required();
-  sub->add_option("--note", *note, "What you mean to do");
-  sub->callback([=] {
-    a.chosen = [=] {
-      session s{a.fleet};
-      s.order(escalation_ack{whole_id(s, *id), who_am_i(), *note});
-      std::cout << "acknowledged\n";
-      return exit_ok;
-    };
+  sub = escalation.add_command("ack", "Say that you have seen it: it climbs no further");
+  add_fleet_options(sub, a.fleet);
+  sub.add("ID", *id, "The escalation, or the beginning of its id").required();
+  sub.add("--note", *note, "What you mean to do");
+  sub.does([=] {
+    session s{a.fleet};
+    s.order(escalation_ack{whole_id(s, *id), who_am_i(), *note});
+    std::cout << "acknowledged\n";
+    return exit_ok;
   });
 
-  sub = escalation->add_subcommand("resolve", "Close it");
-  add_fleet_options(*sub, a.fleet);
-  sub->add_option("ID", *id, "The escalation, or the beginning of its id")->required();
-  sub->add_option("--note", *note, "What was done")->required();
-  add_examples(*sub, "  cadre escalation resolve 0193c2f1 --note \"disk replaced\"");
-  sub->callback([=] {
-    a.chosen = [=] {
-      session s{a.fleet};
-      s.order(escalation_resolve{whole_id(s, *id), who_am_i(), *note});
-      std::cout << "resolved\n";
-      return exit_ok;
-    };
+  sub = escalation.add_command("resolve", "Close it");
+  add_fleet_options(sub, a.fleet);
+  sub.add("ID", *id, "The escalation, or the beginning of its id").required();
+  sub.add("--note", *note, "What was done").required();
+  sub.examples("  cadre escalation resolve 0193c2f1 --note \"disk replaced\"");
+  sub.does([=] {
+    session s{a.fleet};
+    s.order(escalation_resolve{whole_id(s, *id), who_am_i(), *note});
+    std::cout << "resolved\n";
+    return exit_ok;
   });
 
   auto now = std::make_shared<bool>(false);
   auto html = std::make_shared<bool>(false);
-  sub = a.app.add_subcommand("brief", "Print the ceo's brief: the latest, or with --now a new one");
-  add_listing_options(*sub, a.fleet);
-  sub->add_flag("--now", *now, "Write a new brief and print it");
-  sub->add_flag("--html", *html, "As an HTML page");
-  add_examples(*sub, "  cadre brief --now\n  cadre brief --html > brief.html");
-  sub->callback([=] {
-    a.chosen = [=] {
-      if (*html && a.fleet.json) throw command_error{exit_usage, "--html and --json exclude each other"};
-      return print_brief(a.fleet, *now,
-                         *html          ? brief_form::html
-                         : a.fleet.json ? brief_form::json
-                                        : brief_form::markdown);
-    };
+  sub = a.app.add_command("brief", "Print the ceo's brief: the latest, or with --now a new one");
+  add_listing_options(sub, a.fleet);
+  sub.add("--now", *now, "Write a new brief and print it");
+  sub.add("--html", *html, "As an HTML page");
+  sub.examples("  cadre brief --now\n  cadre brief --html > brief.html");
+  sub.does([=] {
+    if (*html && a.fleet.json) throw command_error{exit_usage, "--html and --json exclude each other"};
+    return print_brief(a.fleet, *now,
+                       *html          ? brief_form::html
+                       : a.fleet.json ? brief_form::json
+                                      : brief_form::markdown);
   });
 }
 

@@ -6,10 +6,10 @@
 #include "commands.hpp"
 #include "config/load.hpp"
 #include "round.hpp"
+#include "schemas/json.hpp"
 #include "schemas/subjects.hpp"
 #include "storage/prepare.hpp"
 
-#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
 #include <filesystem>
@@ -159,36 +159,36 @@ int node(const fleet_options& fleet, const node_flags& flags) {
 
 void add_fleet_commands(const application& a) {
   auto o = std::make_shared<launch::up_options>();
-  auto* sub = a.app.add_subcommand("up", "Start a whole company on this machine: Postgres, nats-server, every node");
-  sub->add_option("--config", o->config, "The company's file")->default_val("cadre.yaml");
-  sub->add_option("--state", o->state, "State directory (default: .cadre beside the config)");
-  sub->add_option("--postgres", o->postgres_url, "Use this Postgres (URL of a superuser) instead of a private one");
-  sub->add_option("--nats", o->nats_url, "Use this nats-server (with JetStream) instead of a private one");
-  sub->add_option("--nats-port", o->nats_port, "Port of the private nats-server; 0: a free one");
-  sub->add_flag("--once", o->once, "Run every worker once with its audits, print the brief, stop");
-  sub->add_flag("--detach", o->detach, "Go on in the background");
-  add_examples(*sub,
-               "  cadre up --config config/fleetwatch.yaml\n"
-               "  cadre up --config config/examples/minimal.yaml --once\n"
-               "  cadre up --config c.yaml --postgres postgresql://postgres@db/postgres --nats nats://bus:4222");
-  sub->callback([=] { a.chosen = [=] { return up(*o); }; });
+  auto sub = a.app.add_command("up", "Start a whole company on this machine: Postgres, nats-server, every node");
+  o->config = "cadre.yaml";
+  sub.add("--config", o->config, "The company's file").default_shown();
+  sub.add("--state", o->state, "State directory (default: .cadre beside the config)");
+  sub.add("--postgres", o->postgres_url, "Use this Postgres (URL of a superuser) instead of a private one");
+  sub.add("--nats", o->nats_url, "Use this nats-server (with JetStream) instead of a private one");
+  sub.add("--nats-port", o->nats_port, "Port of the private nats-server; 0: a free one");
+  sub.add("--once", o->once, "Run every worker once with its audits, print the brief, stop");
+  sub.add("--detach", o->detach, "Go on in the background");
+  sub.examples(
+      "  cadre up --config config/fleetwatch.yaml\n"
+      "  cadre up --config config/examples/minimal.yaml --once\n"
+      "  cadre up --config c.yaml --postgres postgresql://postgres@db/postgres --nats nats://bus:4222");
+  sub.does([=] { return up(*o); });
 
-  sub = a.app.add_subcommand("down", "Stop a company that runs in the background");
-  sub->add_option("--state", a.fleet.state, "State directory (default: the nearest .cadre)");
-  sub->callback([=] { a.chosen = [=] { return launch::run_down(find_state(a.fleet)); }; });
+  sub = a.app.add_command("down", "Stop a company that runs in the background");
+  sub.add("--state", a.fleet.state, "State directory (default: the nearest .cadre)");
+  sub.does([=] { return launch::run_down(find_state(a.fleet)); });
 
   auto flags = std::make_shared<node_flags>();
-  sub = a.app.add_subcommand("node", "Run one node of a company (what `up` starts for each)");
-  add_fleet_options(*sub, a.fleet);
-  sub->add_option("--config", flags->config, "The company's file")->required();
-  sub->add_option("--name", flags->name, "The node's name in it")->required();
-  sub->add_option("--postgres-reader", flags->postgres_reader, "Database URL as cadre_reader");
-  sub->add_option("--postgres-writer", flags->postgres_writer, "Database URL as cadre_writer (control nodes)");
-  add_examples(
-      *sub,
+  sub = a.app.add_command("node", "Run one node of a company (what `up` starts for each)");
+  add_fleet_options(sub, a.fleet);
+  sub.add("--config", flags->config, "The company's file").required();
+  sub.add("--name", flags->name, "The node's name in it").required();
+  sub.add("--postgres-reader", flags->postgres_reader, "Database URL as cadre_reader");
+  sub.add("--postgres-writer", flags->postgres_writer, "Database URL as cadre_writer (control nodes)");
+  sub.examples(
       "  cadre node --name iron-pc --config fleet.yaml --state /var/lib/cadre --nats nats://10.0.0.1:4222 \\\n"
       "    --postgres-reader postgresql://cadre_reader@db/cadre --postgres-writer postgresql://cadre_writer@db/cadre");
-  sub->callback([=] { a.chosen = [=] { return node(a.fleet, *flags); }; });
+  sub.does([=] { return node(a.fleet, *flags); });
 }
 
 }  // namespace cadre::cli

@@ -1,6 +1,6 @@
 #include "print.hpp"
 
-#include <nlohmann/json.hpp>
+#include "schemas/json.hpp"
 
 #include <algorithm>
 #include <cstdio>

@@ -1,8 +1,7 @@
 #include "round.hpp"
 
+#include "schemas/json.hpp"
 #include "storage/read/queries.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <map>

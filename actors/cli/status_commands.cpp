@@ -1,8 +1,7 @@
 #include "commands.hpp"
 #include "print.hpp"
 #include "schemas/codec.hpp"
-
-#include <nlohmann/json.hpp>
+#include "schemas/json.hpp"
 
 #include <iostream>
 #include <memory>
@@ -156,99 +155,91 @@ int tail(const fleet_options& fleet, const std::string& subject) {
 }
 
 void add_brain(const application& a) {
-  auto* brain = a.app.add_subcommand("brain", "Long-lived knowledge by key");
-  brain->require_subcommand(1);
+  auto brain = a.app.add_command("brain", "Long-lived knowledge by key");
+  brain.needs_a_command();
   auto key = std::make_shared<std::string>();
   auto content = std::make_shared<std::string>();
 
-  auto* sub = brain->add_subcommand("list", "List the keys");
-  add_listing_options(*sub, a.fleet);
-  sub->callback([=] {
-    a.chosen = [=] {
-      session s{a.fleet};
-      const auto rows = json::parse(s.rows(queries::brain(s.company())));
-      if (a.fleet.json) {
-        print_json(rows);
-      } else {
-        print_table(rows, {{"KEY", "key"}, {"VERSION", "version"}, {"BY", "by"}, {"AT", "at"}}, "the brain is empty");
-      }
-      return exit_ok;
-    };
+  auto sub = brain.add_command("list", "List the keys");
+  add_listing_options(sub, a.fleet);
+  sub.does([=] {
+    session s{a.fleet};
+    const auto rows = json::parse(s.rows(queries::brain(s.company())));
+    if (a.fleet.json) {
+      print_json(rows);
+    } else {
+      print_table(rows, {{"KEY", "key"}, {"VERSION", "version"}, {"BY", "by"}, {"AT", "at"}}, "the brain is empty");
+    }
+    return exit_ok;
   });
 
-  sub = brain->add_subcommand("get", "Print what a key holds (JSON)");
-  add_fleet_options(*sub, a.fleet);
-  sub->add_option("KEY", *key, "The key")->required();
-  sub->callback([=] {
-    a.chosen = [=] {
-      session s{a.fleet};
-      print_json(
-          json::parse(s.row(queries::brain_entry(s.company(), *key), "key '" + *key + "' in the brain"))["content"]);
-      return exit_ok;
-    };
+  sub = brain.add_command("get", "Print what a key holds (JSON)");
+  add_fleet_options(sub, a.fleet);
+  sub.add("KEY", *key, "The key").required();
+  sub.does([=] {
+    session s{a.fleet};
+    print_json(
+        json::parse(s.row(queries::brain_entry(s.company(), *key), "key '" + *key + "' in the brain"))["content"]);
+    return exit_ok;
   });
 
-  sub = brain->add_subcommand("set", "Keep JSON under a key; the old version goes into the history");
-  add_fleet_options(*sub, a.fleet);
-  sub->add_option("KEY", *key, "The key")->required();
-  sub->add_option("JSON", *content, "The content")->required();
-  add_examples(*sub, "  cadre brain set role/ingest '{\"rule\":\"never drop rows\"}'");
-  sub->callback([=] {
-    a.chosen = [=] {
-      if (!json::accept(*content)) throw command_error{exit_usage, "that is not JSON: " + *content};
-      session s{a.fleet};
-      s.order(brain_set{new_id<command_id>(), *key, json_text{*content}, "cli"});
-      return exit_ok;
-    };
+  sub = brain.add_command("set", "Keep JSON under a key; the old version goes into the history");
+  add_fleet_options(sub, a.fleet);
+  sub.add("KEY", *key, "The key").required();
+  sub.add("JSON", *content, "The content").required();
+  sub.examples("  cadre brain set role/ingest '{\"rule\":\"never drop rows\"}'");
+  sub.does([=] {
+    if (!json::accept(*content)) throw command_error{exit_usage, "that is not JSON: " + *content};
+    session s{a.fleet};
+    s.order(brain_set{new_id<command_id>(), *key, json_text{*content}, "cli"});
+    return exit_ok;
   });
 }
 
 }  // namespace
 
 void add_status_commands(const application& a) {
-  auto* sub = a.app.add_subcommand("status", "Leader, nodes, agents, tasks and inbox at a glance");
-  add_listing_options(*sub, a.fleet);
-  sub->callback([=] { a.chosen = [=] { return status(a.fleet); }; });
+  auto sub = a.app.add_command("status", "Leader, nodes, agents, tasks and inbox at a glance");
+  add_listing_options(sub, a.fleet);
+  sub.does([=] { return status(a.fleet); });
 
-  sub = a.app.add_subcommand("org", "The org chart with the state of every agent");
-  add_listing_options(*sub, a.fleet);
-  sub->callback([=] { a.chosen = [=] { return org(a.fleet); }; });
+  sub = a.app.add_command("org", "The org chart with the state of every agent");
+  add_listing_options(sub, a.fleet);
+  sub.does([=] { return org(a.fleet); });
 
-  auto* data = a.app.add_subcommand("data", "Canonical data: what auditors have passed");
-  data->require_subcommand(1);
-  sub = data->add_subcommand("list", "List the datasets");
-  add_listing_options(*sub, a.fleet);
-  sub->callback([=] {
-    a.chosen = [=] {
-      session s{a.fleet};
-      const auto rows = json::parse(s.rows(queries::datasets(s.company())));
-      if (a.fleet.json) {
-        print_json(rows);
-      } else {
-        print_table(rows, {{"DATASET", "dataset"}, {"WORKER", "worker"}, {"ROWS", "rows"}, {"CHANGED", "changed_at"}},
-                    "nothing is canonical yet");
-      }
-      return exit_ok;
-    };
+  auto data = a.app.add_command("data", "Canonical data: what auditors have passed");
+  data.needs_a_command();
+  sub = data.add_command("list", "List the datasets");
+  add_listing_options(sub, a.fleet);
+  sub.does([=] {
+    session s{a.fleet};
+    const auto rows = json::parse(s.rows(queries::datasets(s.company())));
+    if (a.fleet.json) {
+      print_json(rows);
+    } else {
+      print_table(rows, {{"DATASET", "dataset"}, {"WORKER", "worker"}, {"ROWS", "rows"}, {"CHANGED", "changed_at"}},
+                  "nothing is canonical yet");
+    }
+    return exit_ok;
   });
   auto o = std::make_shared<data_options>();
-  sub = data->add_subcommand("show", "Show the canonical rows of a dataset");
-  add_listing_options(*sub, a.fleet);
-  sub->add_option("DATASET", o->dataset, "The dataset")->required();
-  sub->add_option("--worker", o->worker, "Only rows of this worker");
-  sub->add_option("--limit", o->limit, "Rows")->check(CLI::Range(1, 1'000'000))->capture_default_str();
-  sub->add_flag("--all", o->all, "All rows");
-  add_examples(*sub, "  cadre data show package --limit 5\n  cadre data show package --all --json");
-  sub->callback([=] { a.chosen = [=] { return data_show(a.fleet, *o); }; });
+  sub = data.add_command("show", "Show the canonical rows of a dataset");
+  add_listing_options(sub, a.fleet);
+  sub.add("DATASET", o->dataset, "The dataset").required();
+  sub.add("--worker", o->worker, "Only rows of this worker");
+  sub.add("--limit", o->limit, "Rows").range(1, 1'000'000).default_shown();
+  sub.add("--all", o->all, "All rows");
+  sub.examples("  cadre data show package --limit 5\n  cadre data show package --all --json");
+  sub.does([=] { return data_show(a.fleet, *o); });
 
   add_brain(a);
 
   auto subject = std::make_shared<std::string>(">");
-  sub = a.app.add_subcommand("tail", "Print what passes on the bus, live");
-  add_listing_options(*sub, a.fleet);
-  sub->add_option("SUBJECT", *subject, "Below cadre.COMPANY, with NATS wildcards; default: all of the company");
-  add_examples(*sub, "  cadre tail 'esc.>'\n  cadre tail 'out.ceo.data.>' --json");
-  sub->callback([=] { a.chosen = [=] { return tail(a.fleet, *subject); }; });
+  sub = a.app.add_command("tail", "Print what passes on the bus, live");
+  add_listing_options(sub, a.fleet);
+  sub.add("SUBJECT", *subject, "Below cadre.COMPANY, with NATS wildcards; default: all of the company");
+  sub.examples("  cadre tail 'esc.>'\n  cadre tail 'out.ceo.data.>' --json");
+  sub.does([=] { return tail(a.fleet, *subject); });
 }
 
 }  // namespace cadre::cli

@@ -1,7 +1,6 @@
 #include "commands.hpp"
 #include "print.hpp"
-
-#include <nlohmann/json.hpp>
+#include "schemas/json.hpp"
 
 #include <iostream>
 #include <memory>
@@ -146,69 +145,65 @@ int show(const fleet_options& fleet, const std::string& id) {
 }  // namespace
 
 void add_task_commands(const application& a) {
-  auto* task = a.app.add_subcommand("task", "Add, list, show, cancel and retry tasks");
-  task->require_subcommand(1);
+  auto task = a.app.add_command("task", "Add, list, show, cancel and retry tasks");
+  task.needs_a_command();
 
   auto add_with = std::make_shared<add_options>();
-  auto* sub = task->add_subcommand("add", "Add a task");
-  add_listing_options(*sub, a.fleet);
-  sub->add_option("--agent", add_with->agent, "The agent that shall do it");
-  sub->add_option("--mode", add_with->mode, "Any agent of this mode may do it");
-  sub->add_option("--title", add_with->title, "A line for people");
-  sub->add_option("--payload", add_with->payload, "JSON for the agent");
-  sub->add_option("--priority", add_with->priority, "0 (most urgent) to 3")->check(CLI::Range(0, 3));
-  sub->add_option("--key", add_with->key, "Idempotency key: a second task with it is the first");
-  sub->add_option("--id", add_with->id, "Task id (a UUID): repeating it adds nothing");
-  sub->add_option("--after", add_with->after, "Tasks that must be complete first");
-  sub->add_option("--count", add_with->count, "Add so many of them")->check(CLI::Range(1, 100'000));
-  sub->add_flag("--draft", add_with->draft, "Do not release it yet");
-  add_examples(*sub,
-               "  cadre task add --agent ceo.data.ingest --title \"by hand\"\n"
-               "  cadre task add --mode data --payload '{\"source\":\"a\"}' --priority 0");
-  sub->callback([=] { a.chosen = [=] { return add(a.fleet, *add_with); }; });
+  auto sub = task.add_command("add", "Add a task");
+  add_listing_options(sub, a.fleet);
+  sub.add("--agent", add_with->agent, "The agent that shall do it");
+  sub.add("--mode", add_with->mode, "Any agent of this mode may do it");
+  sub.add("--title", add_with->title, "A line for people");
+  sub.add("--payload", add_with->payload, "JSON for the agent");
+  sub.add("--priority", add_with->priority, "0 (most urgent) to 3").range(0, 3);
+  sub.add("--key", add_with->key, "Idempotency key: a second task with it is the first");
+  sub.add("--id", add_with->id, "Task id (a UUID): repeating it adds nothing");
+  sub.add("--after", add_with->after, "Tasks that must be complete first");
+  sub.add("--count", add_with->count, "Add so many of them").range(1, 100'000);
+  sub.add("--draft", add_with->draft, "Do not release it yet");
+  sub.examples(
+      "  cadre task add --agent ceo.data.ingest --title \"by hand\"\n"
+      "  cadre task add --mode data --payload '{\"source\":\"a\"}' --priority 0");
+  sub.does([=] { return add(a.fleet, *add_with); });
 
   auto filter = std::make_shared<storage::queries::task_filter>();
-  sub = task->add_subcommand("list", "List tasks, newest first");
-  add_listing_options(*sub, a.fleet);
-  sub->add_option("--status", filter->status, "Only this status, or `open`");
-  sub->add_option("--mode", filter->mode, "Only this mode");
-  sub->add_option("--agent", filter->agent, "Only for this agent");
-  sub->add_option("--after", filter->after, "The page after this task");
-  sub->add_option("--limit", filter->limit, "Rows of a page")->check(CLI::Range(1, 10'000))->capture_default_str();
-  add_examples(*sub, "  cadre task list --status failed\n  cadre task list --status open --json");
-  sub->callback([=] { a.chosen = [=] { return list(a.fleet, *filter); }; });
+  sub = task.add_command("list", "List tasks, newest first");
+  add_listing_options(sub, a.fleet);
+  sub.add("--status", filter->status, "Only this status, or `open`");
+  sub.add("--mode", filter->mode, "Only this mode");
+  sub.add("--agent", filter->agent, "Only for this agent");
+  sub.add("--after", filter->after, "The page after this task");
+  sub.add("--limit", filter->limit, "Rows of a page").range(1, 10'000).default_shown();
+  sub.examples("  cadre task list --status failed\n  cadre task list --status open --json");
+  sub.does([=] { return list(a.fleet, *filter); });
 
   auto id = std::make_shared<std::string>();
-  sub = task->add_subcommand("show", "Show a task with its runs, outputs and verdicts");
-  add_listing_options(*sub, a.fleet);
-  sub->add_option("ID", *id, "The task")->required();
-  sub->callback([=] { a.chosen = [=] { return show(a.fleet, *id); }; });
+  sub = task.add_command("show", "Show a task with its runs, outputs and verdicts");
+  add_listing_options(sub, a.fleet);
+  sub.add("ID", *id, "The task").required();
+  sub.does([=] { return show(a.fleet, *id); });
 
   auto reason = std::make_shared<std::string>("cancelled from the command line");
-  sub = task->add_subcommand("cancel", "Cancel a task; a run of it is stopped");
-  add_fleet_options(*sub, a.fleet);
-  sub->add_option("ID", *id, "The task")->required();
-  sub->add_option("--reason", *reason, "Why");
-  sub->callback([=] {
-    a.chosen = [=] {
-      session s{a.fleet};
-      s.order(task_cancel{checked_id(*id), *reason});
-      std::cout << "cancelled\n";
-      return exit_ok;
-    };
+  sub = task.add_command("cancel", "Cancel a task; a run of it is stopped");
+  add_fleet_options(sub, a.fleet);
+  sub.add("ID", *id, "The task").required();
+  sub.add("--reason", *reason, "Why");
+  sub.does([=] {
+    session s{a.fleet};
+    s.order(task_cancel{checked_id(*id), *reason});
+    std::cout << "cancelled\n";
+    return exit_ok;
   });
 
-  sub = task->add_subcommand("retry", "Run a failed or stale task again, as a new task");
-  add_fleet_options(*sub, a.fleet);
-  sub->add_option("ID", *id, "The task")->required();
-  sub->callback([=] {
-    a.chosen = [=] {
-      session s{a.fleet};
-      const auto again = new_id<task_id>();
-      s.order(task_retry{checked_id(*id), again});
-      std::cout << again.text << "\n";
-      return exit_ok;
-    };
+  sub = task.add_command("retry", "Run a failed or stale task again, as a new task");
+  add_fleet_options(sub, a.fleet);
+  sub.add("ID", *id, "The task").required();
+  sub.does([=] {
+    session s{a.fleet};
+    const auto again = new_id<task_id>();
+    s.order(task_retry{checked_id(*id), again});
+    std::cout << again.text << "\n";
+    return exit_ok;
   });
 }
 

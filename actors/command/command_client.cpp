@@ -1,6 +1,6 @@
 #include "command_client.hpp"
 
-#include <spdlog/spdlog.h>
+#include "schemas/log.hpp"
 
 namespace cadre::actors {
 
@@ -42,9 +42,9 @@ void note_trouble(client* self) {
   const auto& trouble = self->state.queue->trouble();
   const bool now = trouble.code != errc::none;
   if (now && !self->state.in_trouble) {
-    spdlog::warn("commands wait for the writer ({} pending): {}", self->state.queue->pending(), trouble.message);
+    log::warn("commands wait for the writer ({} pending): {}", self->state.queue->pending(), trouble.message);
   } else if (!now && self->state.in_trouble) {
-    spdlog::info("commands reach the writer again");
+    log::info("commands reach the writer again");
   }
   self->state.in_trouble = now;
 }

@@ -1,6 +1,6 @@
 #include "actors/launch/private_nats.hpp"
 
-#include <nlohmann/json.hpp>
+#include "schemas/json.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>

@@ -1,8 +1,7 @@
 #include "actors/launch/runtime.hpp"
 
 #include "actors/launch/files.hpp"
-
-#include <nlohmann/json.hpp>
+#include "schemas/json.hpp"
 
 #include <unistd.h>
 

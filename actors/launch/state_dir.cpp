@@ -1,9 +1,8 @@
 #include "actors/launch/state_dir.hpp"
 
 #include "actors/launch/process.hpp"
+#include "schemas/json.hpp"
 #include "schemas/time.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <fcntl.h>

@@ -57,7 +57,7 @@ class voice {
   }
 
   void say(std::string_view line) {
-    if (log_) log_->info("{}", line);
+    if (log_) log_->info(line);
     if (silent_) return;
     std::fprintf(stdout, "%.*s\n", static_cast<int>(line.size()), line.data());
     std::fflush(stdout);
@@ -65,7 +65,7 @@ class voice {
 
   /// Why it can't go on: on stderr and in the log.
   void complain(const std::string& message) {
-    if (log_) log_->error("{}", message);
+    if (log_) log_->error(message);
     std::fprintf(stderr, "cadre up: %s\n", message.c_str());
   }
 

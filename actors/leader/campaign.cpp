@@ -1,6 +1,6 @@
 #include "campaign.hpp"
 
-#include <spdlog/spdlog.h>
+#include "schemas/log.hpp"
 
 namespace cadre::actors {
 
@@ -44,7 +44,7 @@ void campaign::run() {
     if (stopping_) return;
     if (!reign) {
       // Once per kind of trouble: the database may be away for an hour.
-      if (reign.error().message != last_trouble) spdlog::warn("no candidacy yet: {}", reign.error().message);
+      if (reign.error().message != last_trouble) log::warn("no candidacy yet: {}", reign.error().message);
       last_trouble = reign.error().message;
       changed_.wait_for(lock, pause_after_failure, [this] { return stopping_; });
       continue;

@@ -1,6 +1,6 @@
 #include "event_relay.hpp"
 
-#include <spdlog/spdlog.h>
+#include "schemas/log.hpp"
 
 namespace cadre::actors {
 
@@ -25,7 +25,7 @@ void pump(relay* self) {
   for (;;) {
     auto events = s.log->after(s.next - 1, read_rows_max);
     if (!events) {
-      spdlog::warn("events wait for the database: {}", events.error().message);
+      log::warn("events wait for the database: {}", events.error().message);
       return pump_later(self, trouble_pause);
     }
     if (events->empty()) {
@@ -47,7 +47,7 @@ void start(relay* self, bus::connection& bus) {
   auto& s = self->state;
   const auto published = bus::last_published_seq(bus, bus.settings().company);
   if (!published) {
-    spdlog::warn("events wait for the bus: {}", published.error().message);
+    log::warn("events wait for the bus: {}", published.error().message);
     self->delayed_send(self, trouble_pause, relay_start_atom_v);
     return;
   }
@@ -85,7 +85,7 @@ caf::behavior event_relay(relay* self, std::shared_ptr<bus::connection> bus, eve
       [=](relay_pump_atom) { pump(self); },
       [=](committed_events& committed) { take(self, committed.events); },
       [=](const relay_failed& failed) {
-        spdlog::warn("events go out again from {}: {}", failed.from, failed.why.message);
+        log::warn("events go out again from {}: {}", failed.from, failed.why.message);
         self->state.next = failed.from;
         self->state.publisher->restart(failed.from);
         pump_later(self, busy_pause);

@@ -5,10 +5,9 @@
 #include "actors/supervision/type_ids.hpp"
 #include "event_relay.hpp"
 #include "scheduler_actor.hpp"
+#include "schemas/log.hpp"
 #include "schemas/subjects.hpp"
 #include "writer_actor.hpp"
-
-#include <spdlog/spdlog.h>
 
 namespace cadre::actors {
 
@@ -21,7 +20,7 @@ writer_outlets outlets_for(const leader_config& config, epoch reign, const caf::
     const auto sent =
         bus->publish(subjects::agent(company, agent), bus->make_envelope("leader", reign, std::move(body)));
     // Not lost: what a node does not report as held is granted again.
-    if (!sent) spdlog::warn("a message to {} was not sent: {}", agent.text, sent.error().message);
+    if (!sent) log::warn("a message to {} was not sent: {}", agent.text, sent.error().message);
   };
   writer_outlets outlets;
   outlets.grant = [send](const run_grant& grant) { send(grant.agent, grant); };
@@ -35,7 +34,7 @@ writer_outlets outlets_for(const leader_config& config, epoch reign, const caf::
 void begin_reign(leader* self, const leader_config& config, const elected& won) {
   auto& s = self->state;
   s.reign = won.reign;
-  spdlog::info("{} leads {} with epoch {}", config.node, config.company->name, won.reign);
+  log::info("{} leads {} with epoch {}", config.node, config.company->name, won.reign);
   event_relay_options relay;
   relay.reader_url = config.reader_url;
   relay.publisher.bus = config.bus->settings();
@@ -71,7 +70,7 @@ void take_commands(leader* self, const leader_config& config) {
       command_outcomes reply;
       reply.outcomes = std::move(outcomes);
       if (auto sent = bus->reply(in, "writer", reign, std::move(reply)); !sent)
-        spdlog::warn("an answer of the writer was not sent: {}", sent.error().message);
+        log::warn("an answer of the writer was not sent: {}", sent.error().message);
     };
     caf::anon_send(target, std::move(commands));
   };

@@ -1,8 +1,7 @@
 #include "scheduler_actor.hpp"
 
 #include "actors/command/command_client.hpp"
-
-#include <spdlog/spdlog.h>
+#include "schemas/log.hpp"
 
 namespace cadre::actors {
 
@@ -38,10 +37,10 @@ void fire(scheduler* self, const config::company& company, const caf::actor& com
       .then(
           [due](const outcome& o) {
             if (o.status == outcome_status::rejected)
-              spdlog::error("schedule {} of {}: {}", due.schedule, to_iso(due.at), o.error.message);
+              log::error("schedule {} of {}: {}", due.schedule, to_iso(due.at), o.error.message);
           },
           [due](const caf::error&) {
-            spdlog::error("schedule {} of {}: the writer did not answer", due.schedule, to_iso(due.at));
+            log::error("schedule {} of {}: the writer did not answer", due.schedule, to_iso(due.at));
           });
 }
 

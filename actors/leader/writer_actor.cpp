@@ -1,8 +1,7 @@
 #include "writer_actor.hpp"
 
 #include "actors/supervision/exits.hpp"
-
-#include <spdlog/spdlog.h>
+#include "schemas/log.hpp"
 
 #include <algorithm>
 
@@ -54,7 +53,7 @@ void wake_later(writer* self, milliseconds delay) {
 }
 
 void end_reign(writer* self, const std::string& why) {
-  spdlog::warn("the writer's reign is over: {}", why);
+  log::warn("the writer's reign is over: {}", why);
   self->quit(supervision::to_error({errc::not_leader, why}));
 }
 
@@ -106,7 +105,7 @@ void tick(writer* self, const writer_outlets& outlets) {
   hand_out(outlets, result);
   if (result.lost_leadership) return end_reign(self, "another epoch began, or the database connection broke");
   if (result.outcomes.front().status == outcome_status::rejected)
-    spdlog::error("the writer's clock: {}", result.outcomes.front().error.message);
+    log::error("the writer's clock: {}", result.outcomes.front().error.message);
   wake_later(self, result.next_wakeup.value_or(tick_every_max));
 }
 
@@ -121,7 +120,7 @@ caf::behavior writer_actor(writer* self, std::shared_ptr<storage::leadership> le
   supervision::keep_exception_text(self);
   self->set_exit_handler([self](const caf::exit_msg& m) {
     if (auto down = self->state.lead->step_down("the node stops"); !down)
-      spdlog::warn("the reign did not end in order: {}", down.error().message);
+      log::warn("the reign did not end in order: {}", down.error().message);
     self->quit(m.reason);
   });
   if (auto synced = s.engine->sync_company(*company); !synced) {

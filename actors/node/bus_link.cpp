@@ -1,8 +1,7 @@
 #include "bus_link.hpp"
 
+#include "schemas/log.hpp"
 #include "schemas/subjects.hpp"
-
-#include <spdlog/spdlog.h>
 
 namespace cadre::actors {
 
@@ -52,7 +51,7 @@ void bus_link::request(const std::string& node, const message& order, std::chron
 void bus_link::reply(const std::string& reply_to, const message& answer) {
   if (reply_to.empty()) return;
   if (auto sent = bus_->publish(reply_to, bus_->make_envelope("node." + node_, 0, answer)); !sent)
-    spdlog::warn("an answer to another node was not sent: {}", sent.error().message);
+    log::warn("an answer to another node was not sent: {}", sent.error().message);
 }
 
 batch_sender writer_road(std::shared_ptr<bus::connection> bus, std::string node) {

@@ -7,11 +7,11 @@
 #include "actors/version.hpp"
 #include "bus_link.hpp"
 #include "node_reporter.hpp"
+#include "schemas/log.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
-#include <spdlog/spdlog.h>
 
 #include <array>
 #include <iostream>
@@ -73,7 +73,7 @@ void end_actor(caf::scoped_actor& self, const caf::actor& target, milliseconds l
                   caf::after(milliseconds{100}) >> [] {});
   }
   if (!ended) {
-    spdlog::warn("{} did not end within {} ms: killed", what, limit.count());
+    log::warn("{} did not end within {} ms: killed", what, limit.count());
     self->send_exit(target, caf::exit_reason::kill);
   }
 }
@@ -191,13 +191,13 @@ int run_node(const node_options& o) {
       node.end();
       return 1;
     }
-    spdlog::info("node {} of {} is up", o.name, o.company->name);
+    log::info("node {} of {} is up", o.name, o.company->name);
     int signal_number = 0;
     sigwait(&signals, &signal_number);
-    spdlog::info("node {} drains after signal {}", o.name, signal_number);
+    log::info("node {} drains after signal {}", o.name, signal_number);
     node.end();
   }
-  spdlog::info("node {} is down", o.name);
+  log::info("node {} is down", o.name);
   return 0;
 }
 

@@ -1,9 +1,8 @@
 #include "actors/runner/json_line.hpp"
 
+#include "schemas/json.hpp"
 #include "schemas/limits.hpp"
 #include "schemas/text.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <optional>

@@ -2,9 +2,8 @@
 
 #include "actors/runner/json_line.hpp"
 #include "actors/runner/text.hpp"
+#include "schemas/json.hpp"
 #include "schemas/text.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <csignal>

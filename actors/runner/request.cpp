@@ -1,8 +1,7 @@
 #include "actors/runner/request.hpp"
 
 #include "actors/runner/json_line.hpp"
-
-#include <nlohmann/json.hpp>
+#include "schemas/json.hpp"
 
 namespace cadre::actors {
 namespace {

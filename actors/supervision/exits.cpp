@@ -1,12 +1,13 @@
 #include "exits.hpp"
 
+#include "schemas/log.hpp"
+
 #include <caf/actor_system.hpp>
 #include <caf/deep_to_string.hpp>
 #include <caf/exit_reason.hpp>
 #include <caf/message_view.hpp>
 #include <caf/result.hpp>
 #include <caf/sec.hpp>
-#include <spdlog/spdlog.h>
 
 #include <cstdint>
 #include <exception>
@@ -66,8 +67,8 @@ void keep_exception_text(caf::scheduled_actor* self) {
 
 void log_unexpected(caf::scheduled_actor* self) {
   self->set_default_handler([](caf::scheduled_actor* me, caf::message_view& x) -> caf::result<caf::message> {
-    spdlog::warn("{} dropped an unexpected message of {} elements: {}", me->name(), x.content().size(),
-                 x.content().stringify());
+    log::warn("{} dropped an unexpected message of {} elements: {}", me->name(), x.content().size(),
+              x.content().stringify());
     return caf::sec::unexpected_message;
   });
 }

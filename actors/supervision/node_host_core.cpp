@@ -1,10 +1,9 @@
 #include "node_host_core.hpp"
 
 #include "exits.hpp"
+#include "schemas/log.hpp"
 #include "specs.hpp"
 #include "supervisor_actor.hpp"
-
-#include <spdlog/spdlog.h>
 
 #include <stdexcept>
 #include <utility>
@@ -196,7 +195,7 @@ void node_host_core::timer(const host_timer& t) {
     case host_timer::kind::stop_expired:
       return lives_.stop_expired(t.generation);
     case host_timer::kind::leave:
-      spdlog::warn("node {}: {} lives and {} DOWN notices are left behind", cfg_.node, lives_.size(), notices_.size());
+      log::warn("node {}: {} lives and {} DOWN notices are left behind", cfg_.node, lives_.size(), notices_.size());
       lives_.kill_all();
       return self_->quit(caf::exit_reason::user_shutdown);
   }
@@ -219,8 +218,8 @@ void node_host_core::heartbeat(const node_heartbeat& beat_in) {
 
 void node_host_core::apply(const std::vector<node_change>& changes) {
   for (const auto& change : changes) {
-    spdlog::info("node {}: {} {} (life {})", cfg_.node, change.node,
-                 change.what == node_change::kind::lost ? "is lost" : "is there", change.life.text);
+    log::info("node {}: {} {} (life {})", cfg_.node, change.node,
+              change.what == node_change::kind::lost ? "is lost" : "is there", change.life.text);
     edges_.changed(change);
   }
 }

@@ -1,6 +1,6 @@
 #include "link.hpp"
 
-#include <spdlog/spdlog.h>
+#include "schemas/log.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -256,10 +256,10 @@ void link::changed(bool now_connected) {
   if (ended) fail_pending({errc::unreachable, "the bus connection was lost"});
   if (connected_.exchange(now_connected) == now_connected) return;
   if (now_connected)
-    spdlog::info("bus: {} connected to {}", settings.name, without_login(settings.url));
+    log::info("bus: {} connected to {}", settings.name, without_login(settings.url));
   else
-    spdlog::warn("bus: {} lost its connection to {}{}", settings.name, without_login(settings.url),
-                 ended ? " for good" : "");
+    log::warn("bus: {} lost its connection to {}{}", settings.name, without_login(settings.url),
+              ended ? " for good" : "");
   watcher<bool>::tell(*this, &link::status_watchers_, now_connected);
 }
 
@@ -287,7 +287,7 @@ void link::slow(natsSubscription* subscription) {
     if (at - slow_logged_at_ < std::chrono::seconds{1}) return;
     slow_logged_at_ = at;
   }
-  spdlog::error("bus: the handler of {} is too slow; {} messages dropped so far", subject ? subject : "?", dropped);
+  log::error("bus: the handler of {} is too slow; {} messages dropped so far", subject ? subject : "?", dropped);
 }
 
 std::unique_ptr<registration> link::on_status(std::function<void(bool)> handler) {
@@ -316,8 +316,8 @@ void link::note_refusal(const refusal& r) {
     if (refused_senders_.size() >= refused_senders_max) return;
     refused_senders_.emplace(who, 1);
   }
-  spdlog::warn("bus: refused a message on {} from {}: {}: {} (told once per sender)", r.subject,
-               r.sender.empty() ? "an unknown sender" : r.sender, to_text(r.reason.code), r.reason.message);
+  log::warn("bus: refused a message on {} from {}: {}: {} (told once per sender)", r.subject,
+            r.sender.empty() ? "an unknown sender" : r.sender, to_text(r.reason.code), r.reason.message);
   watcher<const refusal&>::tell(*this, &link::refusal_watchers_, r);
 }
 

@@ -1,9 +1,8 @@
 #include "reading.hpp"
 
 #include "schemas/codec.hpp"
+#include "schemas/json.hpp"
 #include "schemas/subjects.hpp"
-
-#include <nlohmann/json.hpp>
 
 namespace cadre::bus::detail {
 

@@ -1,10 +1,9 @@
 #pragma once
 
 #include "../codec.hpp"
+#include "../json.hpp"
 #include "json_scan.hpp"
 #include "reader.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <concepts>
 #include <cstdint>

@@ -1,9 +1,8 @@
 #include "json_scan.hpp"
 
+#include "../json.hpp"
 #include "../json_text.hpp"
 #include "../limits.hpp"
-
-#include <nlohmann/json.hpp>
 
 namespace cadre::codec {
 

@@ -165,7 +165,7 @@ class reader {
     if (!read_field(node, "kind", kind, hint, at)) return false;
     if (kind.empty()) return refuse(kind_at, "missing");
     if (!choose(kind, out.body)) {
-      error_ = {errc::unknown_kind, place_text(kind_at) + ": unknown kind " + quoted(kind)};
+      error_ = {errc::unknown_kind, place_text(kind_at) + ": unknown kind " + cadre::quoted(kind)};
       return false;
     }
     return std::visit([&](auto& body) { return read_field(node, "body", body, hint, at); }, out.body);

@@ -1,6 +1,7 @@
 #include "reader.hpp"
 
-#include <nlohmann/json.hpp>
+#include "schemas/json.hpp"
+
 #include <pqxx/pqxx>
 
 namespace cadre::storage {

@@ -1,8 +1,7 @@
 #include "storage/writer/batch.hpp"
 
+#include "schemas/log.hpp"
 #include "storage/writer/handlers.hpp"
-
-#include <spdlog/spdlog.h>
 
 #include <optional>
 
@@ -127,7 +126,7 @@ void apply_isolated(unit& u, const std::vector<command>& commands, std::vector<o
 void grant_safely(unit& u, bool protect) {
   if (!protect) return grant_runs(u);
   if (const auto refused = within_savepoint(u, [&] { grant_runs(u); }))
-    spdlog::error("company {}: no work was granted: {}", u.company(), refused->message);
+    log::error("company {}: no work was granted: {}", u.company(), refused->message);
 }
 
 }  // namespace cadre::storage::writer

@@ -1,9 +1,8 @@
+#include "schemas/log.hpp"
 #include "storage/leadership_session.hpp"
 #include "storage/pg/rows.hpp"
 #include "storage/writer/batch.hpp"
 #include "storage/writer/handlers.hpp"
-
-#include <spdlog/spdlog.h>
 
 namespace cadre::storage {
 
@@ -64,7 +63,7 @@ struct writer_engine::impl {
     try {
       if (lead.db && lead.db->alive()) lead.db->script("ROLLBACK");
     } catch (const std::exception& e) {
-      spdlog::warn("company {}: rollback: {}", lead.who.company, e.what());
+      log::warn("company {}: rollback: {}", lead.who.company, e.what());
     }
   }
 

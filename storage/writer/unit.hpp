@@ -1,10 +1,9 @@
 #pragma once
 
+#include "schemas/json.hpp"
 #include "storage/pg/session.hpp"
 #include "storage/writer/memory.hpp"
 #include "storage/writer_engine.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <functional>
 #include <random>

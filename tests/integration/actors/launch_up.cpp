@@ -1,10 +1,10 @@
 #include "actors/launch/state_dir.hpp"
 #include "actors/launch/up.hpp"
 #include "integration/actors/launch_processes.hpp"
+#include "schemas/json.hpp"
 #include "support/temp_folder.hpp"
 
 #include <boost/test/unit_test.hpp>
-#include <nlohmann/json.hpp>
 
 #include <fcntl.h>
 #include <filesystem>

@@ -1,13 +1,13 @@
 #pragma once
 
 #include "config/company.hpp"
+#include "schemas/json.hpp"
 #include "schemas/messages.hpp"
 #include "storage/leadership.hpp"
 #include "storage/prepare.hpp"
 #include "storage/writer_engine.hpp"
 
 #include <boost/test/unit_test.hpp>
-#include <nlohmann/json.hpp>
 #include <pqxx/pqxx>
 
 #include <cstdlib>

@@ -1,7 +1,8 @@
 #include "actors/brief/brief.hpp"
 
+#include "schemas/json.hpp"
+
 #include <boost/test/unit_test.hpp>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstdlib>

@@ -4,9 +4,9 @@
 #include "actors/runner/protocol.hpp"
 #include "actors/runner/request.hpp"
 #include "actors/runner/spawn.hpp"
+#include "schemas/json.hpp"
 
 #include <boost/test/unit_test.hpp>
-#include <nlohmann/json.hpp>
 
 #include <condition_variable>
 #include <csignal>

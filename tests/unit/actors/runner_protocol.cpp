@@ -1,9 +1,9 @@
 #include "actors/runner/protocol.hpp"
+#include "schemas/json.hpp"
 
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
-#include <nlohmann/json.hpp>
 
 using namespace cadre;
 using namespace cadre::actors;

@@ -1,9 +1,9 @@
 #include "actors/runner/json_line.hpp"
 #include "actors/runner/request.hpp"
 #include "actors/runner/text.hpp"
+#include "schemas/json.hpp"
 
 #include <boost/test/unit_test.hpp>
-#include <nlohmann/json.hpp>
 
 using namespace cadre;
 using namespace cadre::actors;

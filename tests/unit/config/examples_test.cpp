@@ -2,9 +2,9 @@
 #include "config/keys.hpp"
 #include "config/load.hpp"
 #include "config/yaml_json.hpp"
+#include "schemas/json.hpp"
 
 #include <boost/test/unit_test.hpp>
-#include <nlohmann/json.hpp>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>

@@ -1,7 +1,7 @@
 #include "sample.hpp"
+#include "schemas/json.hpp"
 
 #include <boost/test/unit_test.hpp>
-#include <nlohmann/json.hpp>
 
 #include <cstdlib>
 #include <filesystem>
