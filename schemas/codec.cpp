@@ -28,8 +28,8 @@ result<envelope> decode(std::string_view bytes, std::string_view content_type) {
   const std::string type = media_type(content_type);
   if (type == json_type || (type.empty() && bytes.starts_with('{'))) return decode_json(bytes);
   if (type == msgpack_type || type.empty()) return decode_msgpack(bytes);
-  return fail(errc::bad_message, "Content-Type " + quoted(content_type) + ": allowed are " + std::string{msgpack_type} +
-                                     " and " + std::string{json_type});
+  return fail(errc::bad_message, "Content-Type " + in_quotes(content_type) + ": allowed are " +
+                                     std::string{msgpack_type} + " and " + std::string{json_type});
 }
 
 std::string_view kind_of(const command_body& body) {

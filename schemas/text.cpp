@@ -62,7 +62,7 @@ std::string clean_text(std::string_view text) {
   return clean;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   const bool cut = text.size() > limits::quote_bytes_max;
   std::size_t end = cut ? limits::quote_bytes_max : text.size();
   while (cut && end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;

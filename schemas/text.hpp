@@ -16,6 +16,6 @@ std::string clean_text(std::string_view text);
 
 /// The beginning of `text` in double quotes, cleaned, on one line, for error messages: at most
 /// `limits::quote_bytes_max` bytes of it, with `...` after the quotes where it was cut.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace cadre

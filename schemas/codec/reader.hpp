@@ -72,7 +72,7 @@ class reader {
   bool read(const Node& node, strong_id<Tag>& out, const place& at) {
     if (!read_text(node, "an id", at)) return false;
     const std::string_view text = node.text();
-    if (!text.empty() && !is_uuid(text)) return refuse(at, "expected a UUID, got " + quoted(text));
+    if (!text.empty() && !is_uuid(text)) return refuse(at, "expected a UUID, got " + in_quotes(text));
     out.text = text;
     for (char& c : out.text)
       if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
@@ -84,7 +84,7 @@ class reader {
     const std::string_view text = node.text();
     if (!text.empty() && !is_agent_path(text)) {
       return refuse(
-          at, "expected an agent path such as ceo.data.ingest (a-z, 0-9 and - between dots), got " + quoted(text));
+          at, "expected an agent path such as ceo.data.ingest (a-z, 0-9 and - between dots), got " + in_quotes(text));
     }
     out.text = text;
     return true;
@@ -94,8 +94,8 @@ class reader {
     if (Node::iso_time && node.kind() == shape::text) {
       const auto t = from_iso(node.text());
       if (!t) {
-        return refuse(
-            at, "expected microseconds since 1970 or a time such as 2026-11-21T03:51:13Z, got " + quoted(node.text()));
+        return refuse(at, "expected microseconds since 1970 or a time such as 2026-11-21T03:51:13Z, got " +
+                              in_quotes(node.text()));
       }
       out = *t;
       return true;
@@ -117,7 +117,7 @@ class reader {
   template <named_enum E>
   bool read(const Node& node, E& out, const place& at) {
     if (!read_text(node, "text", at)) return false;
-    return from_text(node.text(), out) || refuse(at, choice_text<E>() + ", got " + quoted(node.text()));
+    return from_text(node.text(), out) || refuse(at, choice_text<E>() + ", got " + in_quotes(node.text()));
   }
 
   template <class T>
@@ -165,7 +165,7 @@ class reader {
     if (!read_field(node, "kind", kind, hint, at)) return false;
     if (kind.empty()) return refuse(kind_at, "missing");
     if (!choose(kind, out.body)) {
-      error_ = {errc::unknown_kind, place_text(kind_at) + ": unknown kind " + cadre::quoted(kind)};
+      error_ = {errc::unknown_kind, place_text(kind_at) + ": unknown kind " + in_quotes(kind)};
       return false;
     }
     return std::visit([&](auto& body) { return read_field(node, "body", body, hint, at); }, out.body);

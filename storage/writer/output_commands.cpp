@@ -23,8 +23,8 @@ const config::output_spec* find_spec(const config::agent& worker, const std::str
 failure undeclared(const config::agent& worker, const std::string& dataset) {
   std::string allowed;
   for (const auto& spec : worker.outputs) allowed += (allowed.empty() ? "" : ", ") + spec.dataset;
-  return {errc::refused, "dataset " + cadre::quoted(dataset) + " is not declared in the outputs of " +
-                             worker.path.text + "; allowed: " + (allowed.empty() ? "none" : allowed)};
+  return {errc::refused, "dataset " + in_quotes(dataset) + " is not declared in the outputs of " + worker.path.text +
+                             "; allowed: " + (allowed.empty() ? "none" : allowed)};
 }
 
 /// The values of the key columns as JSON array text; rows that are appended get a key of their own.

@@ -158,8 +158,8 @@ std::vector<result<applied>> apply_all(unit& u, std::span<const command* const> 
     if (!is_uuid(body.run.text)) {
       answers.emplace_back(fail(errc::bad_value, "run: not a UUID"));
     } else if (levels.count(body.level) == 0) {
-      answers.emplace_back(fail(
-          errc::bad_value, "level: " + cadre::quoted(body.level) + "; allowed are debug, info, warning and error"));
+      answers.emplace_back(
+          fail(errc::bad_value, "level: " + in_quotes(body.level) + "; allowed are debug, info, warning and error"));
     } else {
       answers.emplace_back(applied{0, body.run.text});
       runs.push_back(to_value(body.run));

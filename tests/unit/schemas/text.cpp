@@ -34,10 +34,10 @@ BOOST_AUTO_TEST_CASE(clean_text_is_utf8_without_nul) {
 }
 
 BOOST_AUTO_TEST_CASE(quotes_are_short_and_on_one_line) {
-  BOOST_TEST(quoted("a\nb") == "\"a b\"");
-  BOOST_TEST(quoted(std::string(100, 'x')) == '"' + std::string(limits::quote_bytes_max, 'x') + "\"...");
-  BOOST_TEST(quoted(std::string(59, 'x') + "\u00e9") == '"' + std::string(59, 'x') + "\"...");
-  BOOST_TEST(quoted(std::string(100, '\x80')).size() < 4 * limits::quote_bytes_max);
+  BOOST_TEST(in_quotes("a\nb") == "\"a b\"");
+  BOOST_TEST(in_quotes(std::string(100, 'x')) == '"' + std::string(limits::quote_bytes_max, 'x') + "\"...");
+  BOOST_TEST(in_quotes(std::string(59, 'x') + "\u00e9") == '"' + std::string(59, 'x') + "\"...");
+  BOOST_TEST(in_quotes(std::string(100, '\x80')).size() < 4 * limits::quote_bytes_max);
 }
 
 BOOST_AUTO_TEST_CASE(json_problems_are_told) {
