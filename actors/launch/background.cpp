@@ -13,22 +13,38 @@
 namespace cadre::launch {
 
 result<background> background::split() {
-  std::array<int, 2> out{}, status{};
+  std::array<int, 2> out{}, err{}, status{};
   if (::pipe2(out.data(), O_CLOEXEC) != 0) return fail_errno(errc::internal, "can't make a pipe");
   descriptor out_read(out[0]), out_write(out[1]);
+  if (::pipe2(err.data(), O_CLOEXEC) != 0) return fail_errno(errc::internal, "can't make a pipe");
+  descriptor err_read(err[0]), err_write(err[1]);
   if (::pipe2(status.data(), O_CLOEXEC) != 0) return fail_errno(errc::internal, "can't make a pipe");
   descriptor status_read(status[0]), status_write(status[1]);
   std::fflush(nullptr);
   const pid_t pid = ::fork();
   if (pid < 0) return fail_errno(errc::internal, "can't go to the background");
-  if (pid > 0) return background(pid, std::move(out_read), std::move(status_read));
+  if (pid > 0) return background(pid, std::move(out_read), std::move(err_read), std::move(status_read));
   ::setsid();
   const descriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   ::dup2(null.get(), 0);
   ::dup2(out_write.get(), 1);
-  ::dup2(out_write.get(), 2);
-  return background(0, {}, std::move(status_write));
+  ::dup2(err_write.get(), 2);
+  return background(0, {}, {}, std::move(status_write));
 }
+
+namespace {
+
+/// Copies what there is from `from`; closes it at its end.
+void pass_on(descriptor& from, std::FILE* to) {
+  std::array<char, 4096> chunk{};
+  const auto n = ::read(from.get(), chunk.data(), chunk.size());
+  if (n < 0 && errno == EINTR) return;
+  if (n <= 0) return from.reset();
+  std::fwrite(chunk.data(), 1, static_cast<std::size_t>(n), to);
+  std::fflush(to);
+}
+
+}  // namespace
 
 int background::watch() {
   sigset_t ends, old;
@@ -38,21 +54,18 @@ int background::watch() {
   ::pthread_sigmask(SIG_BLOCK, &ends, &old);
   const descriptor signals(::signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK));
   bool interrupted = false;
-  std::array<char, 4096> chunk{};
-  for (;;) {
-    std::array<pollfd, 2> watched{pollfd{output_.get(), POLLIN, 0}, pollfd{signals.get(), POLLIN, 0}};
+  while (output_ || errors_) {
+    // poll() passes over a negative descriptor.
+    std::array<pollfd, 3> watched{pollfd{output_.get(), POLLIN, 0}, pollfd{errors_.get(), POLLIN, 0},
+                                  pollfd{signals.get(), POLLIN, 0}};
     ::poll(watched.data(), watched.size(), -1);
     signalfd_siginfo info{};
     while (::read(signals.get(), &info, sizeof info) > 0) {
       interrupted = true;
       ::kill(pid_, SIGTERM);
     }
-    if ((watched[0].revents & (POLLIN | POLLHUP)) == 0) continue;
-    const auto n = ::read(output_.get(), chunk.data(), chunk.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    std::fwrite(chunk.data(), 1, static_cast<std::size_t>(n), stdout);
-    std::fflush(stdout);
+    if (watched[0].revents != 0) pass_on(output_, stdout);
+    if (watched[1].revents != 0) pass_on(errors_, stderr);
   }
   ::pthread_sigmask(SIG_SETMASK, &old, nullptr);
   unsigned char code = 1;

@@ -8,7 +8,8 @@
 /// `cadre up --detach`: the company goes on in the background, and the command returns once it is ready.
 namespace cadre::launch {
 
-/// Splits the process in two. What the background half prints until ready() appears on the terminal.
+/// Splits the process in two. What the background half prints until ready() appears on the terminal, each on the stream
+/// it was printed on.
 class background {
  public:
   /// Forks; to be called before any thread is made. The background half has a session of its own.
@@ -24,11 +25,12 @@ class background {
   void ready(int code, const std::string& log_file);
 
  private:
-  background(pid_t pid, descriptor output, descriptor status)
-      : pid_(pid), output_(std::move(output)), status_(std::move(status)) {}
+  background(pid_t pid, descriptor output, descriptor errors, descriptor status)
+      : pid_(pid), output_(std::move(output)), errors_(std::move(errors)), status_(std::move(status)) {}
 
   pid_t pid_;          ///< Of the background half; 0 in it.
-  descriptor output_;  ///< In front: what it prints.
+  descriptor output_;  ///< In front: what it prints on stdout.
+  descriptor errors_;  ///< In front: what it prints on stderr.
   descriptor status_;  ///< One byte, the exit code.
 };
 

@@ -37,11 +37,11 @@ errc code_of(exit_reason reason) {
   return reason == exit_reason::error || reason == exit_reason::killed ? errc::crashed : errc::node_lost;
 }
 
-/// True if the sender is an agent of which a newer life is on record.
+/// True if the sender is an agent with a life on record and does not speak for that life: naming none is no way past
+/// the fence.
 bool is_stale(const unit& u, const command& c) {
-  if (c.incarnation == 0) return false;
   const auto known = u.mem.agent_epochs.find(agent_path{c.from});
-  return known != u.mem.agent_epochs.end() && known->second > c.incarnation;
+  return known != u.mem.agent_epochs.end() && known->second != c.incarnation;
 }
 
 }  // namespace

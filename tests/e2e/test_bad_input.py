@@ -186,7 +186,7 @@ class BadMessages(SharedCompanyCase):
     def test_second_up_is_refused_by_name(self):
         again = cadre("up", "--config", self.c.config, "--state", self.c.state, "--detach")
         self.assertEqual(again.returncode, 1)
-        self.assertIn(f"pid {self.c.runtime()['pid']}", again.stderr + again.stdout)
+        self.assertIn(f"pid {self.c.runtime()['pid']}", again.stderr)
         self.goes_on()
 
     def test_reader_may_not_write(self):

@@ -237,10 +237,15 @@ BOOST_AUTO_TEST_CASE(an_older_life_is_refused_and_recorded) {
   const auto second = w.must(start).value;
   BOOST_TEST(second > first);
   BOOST_TEST(status(w.send(line(), "ceo.data.plain", static_cast<epoch>(first))) == "rejected stale_epoch");
+  BOOST_TEST(status(w.send(line(), "ceo.data.plain")) == "rejected stale_epoch");
+  BOOST_TEST(status(w.send(line(), "ceo.data.plain", static_cast<epoch>(second + 1))) == "rejected stale_epoch");
   BOOST_TEST(status(w.send(line(), "ceo.data.plain", static_cast<epoch>(second))) == "committed");
-  BOOST_TEST(status(w.send(line(), "ceo.data.solo", static_cast<epoch>(first))) == "committed");
-  BOOST_TEST(w.ask("SELECT concat_ws(' ', sender, incarnation, kind) FROM cadre.stale_command WHERE company = $1") ==
-             "ceo.data.plain 1 journal_add");
+  // The life of another agent.
+  BOOST_TEST(status(w.send(line(), "ceo.data.solo", static_cast<epoch>(first))) == "rejected stale_epoch");
+  BOOST_TEST(w.ask("SELECT string_agg(concat_ws(' ', sender, incarnation, kind), ', ' ORDER BY sender, incarnation) "
+                   "FROM cadre.stale_command WHERE company = $1") ==
+             "ceo.data.plain 0 journal_add, ceo.data.plain 1 journal_add, ceo.data.plain 3 journal_add, "
+             "ceo.data.solo 1 journal_add");
   BOOST_TEST(w.ask("SELECT end_reason FROM cadre.incarnation WHERE company = $1 AND epoch = 1") == "replaced");
 }
 
