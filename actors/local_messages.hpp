@@ -155,6 +155,8 @@ CAF_ADD_TYPE_ID(cadre_local, (cadre::agent_report))
 CAF_ADD_TYPE_ID(cadre_local, (cadre::actors::capacity_note))
 CAF_ADD_ATOM(cadre_local, cadre::actors, report_due_atom, "report_due")
 CAF_ADD_ATOM(cadre_local, cadre::actors, leader_seen_atom, "leaderseen")
+/// With a bool: whether the node takes no new agents.
+CAF_ADD_ATOM(cadre_local, cadre::actors, draining_atom, "draining")
 CAF_ADD_ATOM(cadre_local, cadre::actors, writer_flush_atom, "wr_flush")
 CAF_ADD_ATOM(cadre_local, cadre::actors, writer_renew_atom, "wr_renew")
 CAF_ADD_ATOM(cadre_local, cadre::actors, writer_ready_atom, "wr_ready")

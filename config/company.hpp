@@ -96,6 +96,7 @@ struct agent {
   std::vector<std::string> nodes;  ///< In order of preference; never empty after loading.
   restart_type restart = restart_type::permanent;
   shutdown_time shutdown;
+  failback_rule failback = failback_rule::idle;
   bool significant = false;
   std::optional<supervise> branch;  ///< Managers and the ceo: settings of their branch.
   run_spec run;

@@ -23,6 +23,11 @@ constexpr key restart_key{.name = "restart",
                           .fallback = "permanent",
                           .allowed = "permanent|transient|temporary",
                           .doc = "permanent: always; transient: unless it ended normally; temporary: never."};
+constexpr key failback_key{.name = "failback",
+                           .type = shape::choice,
+                           .fallback = "idle",
+                           .allowed = "never|idle",
+                           .doc = "Whether it moves back, once idle, when a node that it prefers is there again."};
 constexpr key shutdown_key{.name = "shutdown",
                            .type = shape::shutdown,
                            .fallback = "10s",
@@ -48,8 +53,8 @@ constexpr key on_escalation_key{.name = "on_escalation",
                                 .inner = &escalation_keys,
                                 .doc = "What a manager does with an escalation that it holds."};
 
-constexpr std::array defaults_table{supervise_key, restart_key, shutdown_key,     concurrency_key,
-                                    timeout_key,   retry_key,   on_escalation_key};
+constexpr std::array defaults_table{supervise_key,   restart_key, shutdown_key, failback_key,
+                                    concurrency_key, timeout_key, retry_key,    on_escalation_key};
 
 constexpr key factor_key{.name = "factor",
                          .type = shape::number,
@@ -139,6 +144,7 @@ constexpr std::array agent_table{
                "every node if none has it."},
     inherit(restart_key),
     inherit(shutdown_key),
+    inherit(failback_key),
     key{.name = "significant",
         .type = shape::boolean,
         .fallback = "false",
@@ -187,8 +193,7 @@ constexpr std::array agent_table{
         .type = shape::mapping_of,
         .roles = managers,
         .inner = &agent_keys,
-        .doc = "Who reports to it, by name; they start in this order and stop in reverse."},
-    key{.name = "failback", .supported = false}};
+        .doc = "Who reports to it, by name; they start in this order and stop in reverse."}};
 
 constexpr std::array run_table{
     key{.name = "command",

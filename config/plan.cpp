@@ -76,6 +76,7 @@ values values_of(const agent& a) {
              {"node", texts(a.nodes)},
              {"restart", std::string(to_text(a.restart))},
              {"shutdown", shutdown_text(a.shutdown)},
+             {"failback", std::string(to_text(a.failback))},
              {"significant", yes_no(a.significant)}};
   if (a.branch) {
     all.push_back({"supervise.strategy", std::string(to_text(a.branch->strategy))});

@@ -13,6 +13,7 @@ namespace cadre::config {
 struct agent_defaults {
   supervise branch;
   restart_type restart = restart_type::permanent;
+  failback_rule failback = failback_rule::idle;
   shutdown_time shutdown;
   std::int64_t concurrency = 1;
   milliseconds timeout{0};

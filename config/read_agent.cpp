@@ -128,6 +128,8 @@ void read_agent(const agent_path& path, const scope& keys, const agent_defaults&
   keys.read_list("node", a.nodes);
   a.restart = defaults.restart;
   keys.read("restart", a.restart);
+  a.failback = defaults.failback;
+  keys.read("failback", a.failback);
   a.shutdown = defaults.shutdown;
   keys.read("shutdown", a.shutdown);
   keys.read("significant", a.significant);

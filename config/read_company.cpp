@@ -7,6 +7,7 @@ namespace {
 void read_defaults(const scope& keys, agent_defaults& out) {
   read_supervise(keys.inner("supervise"), out.branch);
   keys.read("restart", out.restart);
+  keys.read("failback", out.failback);
   keys.read("shutdown", out.shutdown);
   keys.read("concurrency", out.concurrency);
   keys.read("timeout", out.timeout);

@@ -212,7 +212,8 @@ struct node_report {
   std::int64_t rss_bytes = 0;
   bool full = true;  ///< True: agents not listed are gone. False: only these changed.
   std::vector<agent_capacity> agents;
-  CADRE_FIELDS(node, life, host, pid, version, rss_bytes, full, agents)
+  bool draining = false;  ///< It takes no new agents.
+  CADRE_FIELDS(node, life, host, pid, version, rss_bytes, full, agents, draining)
 };
 
 /// Keeps a brief. Idempotent by `id`.

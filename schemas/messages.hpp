@@ -102,7 +102,10 @@ struct child_start {
   incarnation_token token;
   supervisor_ref supervisor;
   epoch leader_epoch = 0;
-  CADRE_FIELDS(child, branch, token, supervisor, leader_epoch)
+  /// Adopt the child if it runs there, else start nothing and answer not_found: asked by a supervisor that is new and
+  /// does not know where its children are. A child that is being stopped is awaited first.
+  bool adopt_only = false;
+  CADRE_FIELDS(child, branch, token, supervisor, leader_epoch, adopt_only)
 };
 
 /// The answer once the child answers (ordered start), or with the cause if it did not.
@@ -123,7 +126,10 @@ struct child_stop {
   incarnation_token token;
   std::int64_t shutdown_ms = 0;  ///< 0: brutal_kill. -1: infinity.
   supervisor_ref supervisor;
-  CADRE_FIELDS(child, branch, token, shutdown_ms, supervisor)
+  /// It moves to another node: an agent takes nothing new and finishes what it runs, however long that takes; the
+  /// children of a branch run on and are adopted from there. A stop without this overtakes it.
+  bool finish = false;
+  CADRE_FIELDS(child, branch, token, shutdown_ms, supervisor, finish)
 };
 
 /// A child ended. Sent to the node of its supervisor (request, repeated until acknowledged or the node is lost).

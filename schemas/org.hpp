@@ -34,6 +34,18 @@ struct enum_names<restart_type> {
        {restart_type::temporary, "temporary"}}};
 };
 
+/// When an agent leaves the node it runs on for one that its list names earlier and that is there again.
+enum class failback_rule : std::uint8_t {
+  never,
+  idle  ///< Once it has finished what it runs.
+};
+
+template <>
+struct enum_names<failback_rule> {
+  static constexpr std::array<std::pair<failback_rule, std::string_view>, 2> value{
+      {{failback_rule::never, "never"}, {failback_rule::idle, "idle"}}};
+};
+
 /// OTP's strategies; `dynamic` is its simple_one_for_one.
 enum class restart_strategy : std::uint8_t { one_for_one, one_for_all, rest_for_one, dynamic };
 

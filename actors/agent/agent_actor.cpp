@@ -29,7 +29,7 @@ void report_capacity(agent_self* self, bool gone = false) {
   note.capacity.agent = s.spec.path;
   note.capacity.incarnation = s.incarnation;
   note.capacity.mode = s.spec.mode;
-  const bool can_work = !s.stopping && s.spec.run.how == config::run_spec::mode::command;
+  const bool can_work = !s.stopping && !s.finishing && s.spec.run.how == config::run_spec::mode::command;
   note.capacity.free_slots =
       !can_work ? 0 : std::max<std::int64_t>(0, s.spec.concurrency - static_cast<std::int64_t>(s.runs.size()));
   for (const auto& [id, run] : s.runs) note.capacity.held.push_back(id);
@@ -103,7 +103,8 @@ void submit(agent_self* self, const run_id& run, const command& what) {
 }
 
 void finish_stop(agent_self* self) {
-  if (!self->state.stopping || !self->state.runs.empty()) return;
+  const auto& s = self->state;
+  if ((!s.stopping && !s.finishing) || !s.runs.empty()) return;
   report_capacity(self, true);
   report_end(self, *self->state.services, self->state.token, exit_reason::shutdown, "");
   self->quit(self->state.stop_reason);
@@ -175,7 +176,9 @@ void begin_stop(agent_self* self, const caf::error& reason) {
 void take_grant(agent_self* self, const run_grant& grant) {
   auto& s = self->state;
   // A grant that was sent again, or was meant for an earlier life: the writer learns from the next report.
-  if (s.stopping || s.incarnation == 0 || s.runs.contains(grant.run) || grant.incarnation != s.incarnation) return;
+  if (s.stopping || s.finishing || s.incarnation == 0 || s.runs.contains(grant.run) ||
+      grant.incarnation != s.incarnation)
+    return;
   s.runs.emplace(grant.run, agent_run{run_machine{grant, s.spec}});
   fill_slots(self);
   report_capacity(self);
@@ -201,6 +204,16 @@ caf::behavior agent_actor(agent_self* self, std::shared_ptr<const agent_services
   });
   return {
       [](supervision::ready_atom) { return true; },
+      [self](supervision::finish_atom) {
+        auto& s = self->state;
+        if (!s.finishing && !s.stopping) {
+          s.finishing = true;
+          s.stop_reason = caf::exit_reason::user_shutdown;
+          report_capacity(self);
+          finish_stop(self);
+        }
+        return true;
+      },
       [self](const run_grant& grant) { take_grant(self, grant); },
       [self](const run_revoke& revoke) {
         if (const auto found = self->state.runs.find(revoke.run); found != self->state.runs.end())

@@ -28,6 +28,7 @@ struct agent_state_data {
   epoch incarnation = 0;  ///< 0 until the writer granted it.
   std::map<run_id, agent_run> runs;
   bool stopping = false;
+  bool finishing = false;  ///< Takes nothing new and ends once nothing runs.
   caf::error stop_reason;
   static inline const char* name = "agent";
 

@@ -249,6 +249,11 @@ caf::behavior auditor_actor(auditor* self, std::shared_ptr<const agent_services>
   self->delayed_send(self, alive_every, audit_alive_atom_v);
   return {
       [](supervision::ready_atom) { return true; },
+      [self](supervision::finish_atom) {
+        // What it was doing is delivered to its next life, which does it anew.
+        begin_stop(self, caf::exit_reason::user_shutdown);
+        return true;
+      },
       [self](audit_call& call) {
         if (self->state.stopping) return void(call.delivery.nak(milliseconds{0}));
         self->state.waiting.push_back(std::move(call.delivery));

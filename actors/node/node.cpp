@@ -109,6 +109,9 @@ class running_node {
     host.reporter = [reporter = caf::actor_cast<caf::actor_addr>(reporter_)](const agent_report& report) {
       if (auto target = caf::actor_cast<caf::actor>(reporter)) caf::anon_send(target, report);
     };
+    host.drained = [reporter = caf::actor_cast<caf::actor_addr>(reporter_)](bool draining) {
+      if (auto target = caf::actor_cast<caf::actor>(reporter)) caf::anon_send(target, draining_atom_v, draining);
+    };
     node_host_ = system.spawn(supervision::node_host, std::move(host));
     if (o.company->find_node(o.name)->has(node_role::control)) stand_for_leader(o, who.life);
   }

@@ -30,6 +30,7 @@ node_report make_report(node_reporter_state& s, const node_identity& who) {
   r.pid = who.pid;
   r.version = who.version;
   r.rss_bytes = resident_bytes();
+  r.draining = s.draining;
   r.full = s.full_due;
   if (r.full) {
     for (const auto& [path, entry] : s.agents) r.agents.push_back(entry.capacity);
@@ -112,6 +113,11 @@ caf::behavior node_reporter(reporter* self, caf::actor commands, node_identity w
         report(self, commands, who);
       },
       [=](const agent_report& what) { send_agent_report(self, commands, who.name, what); },
+      [=](draining_atom, bool draining) {
+        self->state.draining = draining;
+        self->state.full_due = true;
+        report(self, commands, who);
+      },
       [=](leader_seen_atom) {
         self->state.full_due = true;
         report(self, commands, who);

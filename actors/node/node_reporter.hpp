@@ -31,14 +31,15 @@ struct node_reporter_state {
   std::unordered_set<agent_path> changed;  ///< Since the last report.
   bool full_due = true;
   bool in_flight = false;
+  bool draining = false;
   static inline const char* name = "node-reporter";
 };
 
 /// Tells the writer what this node's agents can take and what they hold: at once when something changes, all of it each
 /// `full_every`, and all of it at once on `leader_seen` (a new leader knows nobody's slots). One report is on its
 /// way at a time; what changes meanwhile goes with the next.
-/// Messages: capacity_note (from agents), agent_report (what supervisors did, from the node host), leader_seen (from
-/// the node), report_due (itself).
+/// Messages: capacity_note (from agents), agent_report (what supervisors did, from the node host), draining_atom and
+/// bool (from it, too), leader_seen (from the node), report_due (itself).
 caf::behavior node_reporter(caf::stateful_actor<node_reporter_state>* self, caf::actor commands, node_identity who,
                             std::chrono::milliseconds full_every);
 

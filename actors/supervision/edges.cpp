@@ -31,39 +31,54 @@ std::string edges::place(const child_spec& child) const {
 }
 
 void edges::start(const supervisor_ref& supervisor, const child_spec& child) {
+  const bool known = table_.contains({child.id, child.branch});
   auto& e = table_[{child.id, child.branch}];
   e.supervisor = supervisor;
   e.spec = child;
   e.order = ++starts_;
   e.early.reset();
-  const auto node = place(child);
+  e.moving = false;
+  e.unwanted = false;
+  e.token = new_id<incarnation_token>();
+  if (known || !begin_seek(e)) place_and_start(e);
+}
+
+void edges::place_and_start(edge& e) {
+  const auto node = place(e.spec);
   if (node.empty()) {
-    const failure why{errc::unreachable, "none of its nodes is there: " + joined(child.nodes)};
+    const failure why{errc::unreachable, "none of its nodes is there: " + joined(e.spec.nodes)};
     wait_for_node(e);
-    use_.tell(supervisor.branch, on::unavailable{child.id, why});
+    use_.tell(e.supervisor.branch, on::unavailable{e.spec.id, why});
     return;
   }
   e.node = node;
   e.life = nodes_.life_of(node);
-  e.token = new_id<incarnation_token>();
   e.now = phase::starting;
   send_start(e);
 }
 
-void edges::send_start(edge& e) {
+child_start edges::start_order_of(const edge& e) const {
   child_start order;
   order.child = e.spec.id;
   order.branch = e.spec.branch;
   order.token = e.token;
   order.supervisor = e.supervisor;
   order.leader_epoch = use_.leader_epoch();
+  return order;
+}
+
+void edges::send_start(edge& e) {
   e.request = use_.next_request();
   requests_[e.request] = {e.spec.id, e.spec.branch};
-  use_.send(e.node, order, e.request);
+  use_.send(e.node, start_order_of(e), e.request);
 }
 
 void edges::stop(const supervisor_ref& supervisor, const child_spec& child) {
   const auto at = table_.find({child.id, child.branch});
+  if (at != table_.end() && at->second.now == phase::seeking) {
+    at->second.unwanted = true;
+    return;
+  }
   const bool lives = at != table_.end() && (at->second.now == phase::starting || at->second.now == phase::running);
   if (!lives) {
     use_.tell(supervisor.branch, on::down{child.id, {}, exit_reason::shutdown, {}});
@@ -71,6 +86,7 @@ void edges::stop(const supervisor_ref& supervisor, const child_spec& child) {
   }
   auto& e = at->second;
   e.now = phase::stopping;
+  e.moving = false;
   requests_.erase(e.request);
   send_stop(e);
 }
@@ -82,6 +98,7 @@ void edges::send_stop(edge& e) {
   order.token = e.token;
   order.shutdown_ms = shutdown_ms(e.spec.shutdown);
   order.supervisor = e.supervisor;
+  order.finish = e.moving;
   e.request = use_.next_request();
   requests_[e.request] = {e.spec.id, e.spec.branch};
   use_.send(e.node, order, e.request);
@@ -95,11 +112,13 @@ edges::edge* edges::of_request(std::uint64_t request) {
 }
 
 void edges::answered(std::uint64_t request, const result<message>& what) {
+  if (seeks_.contains(request)) return seek_answered(request, what);
   auto* e = of_request(request);
   if (e == nullptr) return;
   // The number stays known until the edge moves on, for the retry.
   if (e->now == phase::starting) return start_answered(*e, what);
   if (e->now == phase::stopping) return stop_answered(*e, what);
+  if (e->moving) return move_answered(*e, what);
 }
 
 void edges::start_answered(edge& e, const result<message>& what) {
@@ -122,7 +141,8 @@ void edges::start_answered(edge& e, const result<message>& what) {
   e.now = phase::running;
   e.token = answer->token;
   use_.tell(e.supervisor.branch, on::started{e.spec.id, e.token, answer->adopted});
-  if (e.early) down(*std::exchange(e.early, std::nullopt));
+  if (e.early) return down(*std::exchange(e.early, std::nullopt));
+  move_if_better(e);
 }
 
 void edges::stop_answered(edge& e, const result<message>& what) {
@@ -146,11 +166,12 @@ void edges::not_answered(edge& e) {
 }
 
 void edges::retry(std::uint64_t request) {
+  if (auto again = seeks_.extract(request)) return send_seek(again.mapped());
   auto* e = of_request(request);
   if (e == nullptr) return;
   requests_.erase(request);
   if (e->now == phase::starting) send_start(*e);
-  if (e->now == phase::stopping) send_stop(*e);
+  if (e->now == phase::stopping || e->moving) send_stop(*e);
 }
 
 void edges::down(const child_down& notice) {
@@ -173,10 +194,15 @@ void edges::down(const child_down& notice) {
 }
 
 void edges::changed(const node_change& change) {
-  if (change.what == node_change::kind::lost)
-    lost(change);
-  else
-    found(change);
+  switch (change.what) {
+    case node_change::kind::lost:
+      return lost(change);
+    case node_change::kind::found:
+      found(change);
+      return move_all();
+    case node_change::kind::drains:
+      return move_all();
+  }
 }
 
 void edges::wait_for_node(edge& e) {
@@ -186,10 +212,16 @@ void edges::wait_for_node(edge& e) {
 
 void edges::lost(const node_change& change) {
   const failure why{errc::node_lost, change.node + " is not heard any more"};
+  std::vector<life_key> sought;
+  std::erase_if(seeks_, [&](const auto& s) {
+    const bool its = s.second.node == change.node && s.second.life == change.life;
+    if (its) sought.push_back(s.second.key);
+    return its;
+  });
   std::vector<edge*> waiting;
   for (auto& [key, e] : table_) {
-    const bool concerned = e.node == change.node && e.life == change.life && e.now != phase::waiting;
-    if (!concerned || e.now == phase::down) continue;
+    const bool placed = e.now != phase::waiting && e.now != phase::seeking && e.now != phase::down;
+    if (!placed || e.node != change.node || e.life != change.life) continue;
     requests_.erase(e.request);
     if (e.now == phase::stopping) {
       e.now = phase::down;
@@ -212,6 +244,7 @@ void edges::lost(const node_change& change) {
       use_.tell(e.supervisor.branch, on::unavailable{e.spec.id, why});
   }
   offer(waiting);
+  for (const auto& key : sought) seek_over(key);
 }
 
 void edges::found(const node_change& change) {
@@ -242,6 +275,7 @@ void edges::forget_supervisor(const agent_path& branch) {
   for (auto at = table_.begin(); at != table_.end();) {
     const bool its = at->second.supervisor.branch == branch;
     if (its) requests_.erase(at->second.request);
+    if (its) std::erase_if(seeks_, [&](const auto& s) { return s.second.key == at->first; });
     at = its ? table_.erase(at) : std::next(at);
   }
   for (auto& [node, orders] : strays_)

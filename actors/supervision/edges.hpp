@@ -32,6 +32,8 @@ class edges {
 
   edges(const node_registry& nodes, std::string self, seams use);
 
+  /// A supervisor that is new asks every node of the child's list whether the child runs there, and adopts it; only if
+  /// all of them say no (or are lost) a life is started.
   void start(const supervisor_ref& supervisor, const child_spec& child);
   void stop(const supervisor_ref& supervisor, const child_spec& child);
   /// What a node said to an order, or that it said nothing. Numbers of orders that no longer matter are ignored.
@@ -39,7 +41,9 @@ class edges {
   void retry(std::uint64_t request);
   /// A DOWN notice for a child of a supervisor here.
   void down(const child_down& notice);
-  /// A node was lost: DOWN(noconnection) for its children; or found: children that wait for it may start.
+  /// A node was lost: DOWN(noconnection) for its children. Or found: children that wait for it start, and those that
+  /// prefer it and fail back are moved. Or it drains: its children are moved. A move lets the child
+  /// finish, then orders a restart as a person would, which counts for nothing; what can run nowhere else stays.
   void changed(const node_change& change);
   /// The supervisor ended; what runs elsewhere runs on, to be adopted.
   void forget_supervisor(const agent_path& branch);
@@ -48,7 +52,7 @@ class edges {
   [[nodiscard]] std::string node_of(const life_key& key) const;
 
  private:
-  enum class phase : std::uint8_t { starting, running, stopping, waiting, down };
+  enum class phase : std::uint8_t { seeking, starting, running, stopping, waiting, down };
   struct edge {
     supervisor_ref supervisor;
     child_spec spec;
@@ -57,12 +61,31 @@ class edges {
     incarnation_token token;
     phase now = phase::down;
     bool offered = false;             ///< The supervisor was told that a node is there.
+    bool moving = false;              ///< Told to finish; its supervisor believes that it runs, and may stop it.
+    bool unwanted = false;            ///< A stop was ordered while it was being sought.
     std::uint64_t order = 0;          ///< Of starts, so that children which wait together start in order.
     std::uint64_t request = 0;        ///< The order under way.
     std::optional<child_down> early;  ///< A DOWN that overtook the answer to the start.
   };
 
+  /// A question whether a child runs on a node.
+  struct seek {
+    life_key key;
+    std::string node;
+    node_life_id life;
+  };
+
   edge* of_request(std::uint64_t request);
+  [[nodiscard]] child_start start_order_of(const edge& e) const;
+  bool begin_seek(edge& e);
+  void send_seek(const seek& s);
+  void seek_answered(std::uint64_t request, const result<message>& what);
+  void seek_over(const life_key& key);
+  void adopt(edge& e, const seek& at, const child_started& answer);
+  void place_and_start(edge& e);
+  void move_if_better(edge& e);
+  void move_answered(edge& e, const result<message>& what);
+  void move_all();
   void send_start(edge& e);
   void send_stop(edge& e);
   void start_answered(edge& e, const result<message>& what);
@@ -79,6 +102,7 @@ class edges {
   seams use_;
   std::map<life_key, edge> table_;
   std::map<std::uint64_t, life_key> requests_;
+  std::map<std::uint64_t, seek> seeks_;
   /// Stops owed to lives that were given up with their node and replaced elsewhere, should that node return.
   std::map<std::string, std::map<life_key, child_stop>> strays_;
   std::uint64_t starts_ = 0;

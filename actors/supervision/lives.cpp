@@ -46,7 +46,10 @@ void lives::start(const child_start& order, answer reply) {
   const life_key key{order.child, order.branch};
   if (leaving_) return reply(not_started(order.child, order.token, {errc::unreachable, node_ + " is being stopped"}));
   const auto at = table_.find(key);
-  if (at == table_.end()) return spawn(order, std::move(reply));
+  if (at == table_.end()) {
+    if (!order.adopt_only) return spawn(order, std::move(reply));
+    return reply(not_started(order.child, order.token, {errc::not_found, "does not run on " + node_}));
+  }
   auto& e = at->second;
   if (e.stopping) return queue_start(e, order, std::move(reply));
   e.supervisor = order.supervisor;
@@ -130,13 +133,44 @@ void lives::stop(const child_stop& order, answer reply) {
     return reply(gone);
   }
   e.stop_waiters.push_back(std::move(reply));
-  begin_stop(key, e, order.shutdown_ms);
+  if (!order.finish) return begin_stop(key, e, order.shutdown_ms);
+  if (e.stopping) return;
+  key.branch ? finish_branch(key, e) : begin_finish(key, e);
+}
+
+void lives::begin_finish(const life_key& key, entry& e) {
+  e.stopping = true;
+  e.finishing = true;
+  self_->request(e.handle, caf::infinite, finish_atom_v)
+      .then([](bool) {},
+            [this, key, token = e.token](const caf::error& problem) {
+              // It knows nothing about finishing: then it has nothing to finish.
+              const auto at = table_.find(key);
+              const bool same = at != table_.end() && at->second.token == token && at->second.finishing;
+              if (same && problem == caf::sec::unexpected_message)
+                begin_stop(key, at->second, use_.shutdown_ms(key.path, key.branch));
+            });
+}
+
+void lives::finish_branch(const life_key& key, entry& e) {
+  e.finishing = true;
+  e.stopping = true;
+  const auto own = table_.find({key.path, false});
+  const bool has_own = own != table_.end() && own->second.supervisor.branch == key.path;
+  if (!has_own) return kill(e);
+  // As a waiter of that stop: the end of the agent is no failure for the supervisor, which ends next.
+  own->second.stop_waiters.push_back([this, key, token = e.token](const message&) {
+    const auto at = table_.find(key);
+    if (at != table_.end() && at->second.token == token && at->second.finishing) kill(at->second);
+  });
+  if (!own->second.stopping) begin_finish(own->first, own->second);
 }
 
 void lives::begin_stop(const life_key& key, entry& e, std::int64_t shutdown_ms) {
   if (shutdown_ms == 0) return kill(e);
-  if (e.stopping) return;
+  if (e.stopping && !e.finishing) return;
   e.stopping = true;
+  e.finishing = false;
   // High priority: a stop must not wait behind a full mailbox.
   self_->send<caf::message_priority::high>(
       e.handle, caf::exit_msg{self_->address(), caf::make_error(caf::exit_reason::user_shutdown)});
@@ -191,7 +225,7 @@ void lives::ended(const caf::down_msg& m) {
   }
   past_[key] = {e.token, d.cause.code == errc::none ? failure{errc::crashed, "ended right after its start"} : d.cause};
   if (key.branch) use_.branch_ended(key.path);
-  if (key.branch && abrupt && !key.path.empty()) stop_orphans(key.path);
+  if (key.branch && abrupt && !e.finishing && !key.path.empty()) stop_orphans(key.path);
   pass_on(key, e, d);
 }
 
@@ -204,7 +238,7 @@ void lives::pass_on(const life_key& key, entry& e, const child_down& d) {
   else if (!e.starting)
     use_.tell_down(d);
   if (!next) return;
-  spawn(*next, [waiters = std::move(next_waiters)](const message& m) mutable { answer_all(waiters, m); });
+  start(*next, [waiters = std::move(next_waiters)](const message& m) mutable { answer_all(waiters, m); });
 }
 
 void lives::stop_orphans(const agent_path& branch) {

@@ -50,12 +50,14 @@ class lives {
 
   lives(caf::event_based_actor* self, std::string node, seams use);
 
-  /// Starts a child, or adopts the one that runs. Answered with child_started once it answers or has failed. A child
-  /// that is still being stopped is awaited first, so there are never two lives of one child on a node.
+  /// Starts a child, or adopts the one that runs; with `adopt_only` only the latter, else not_found. Answered with
+  /// child_started once it answers or has failed. A child that is still being stopped is awaited first, so there are
+  /// never two lives of one child on a node.
   void start(const child_start& order, answer reply);
 
   /// Asks the child to end, kills it after `shutdown_ms`. Answered with child_down once it is gone, at once if it is
-  /// not here or belongs to another supervisor by now.
+  /// not here or belongs to another supervisor by now. With `finish` it is not killed: an agent ends once it has
+  /// nothing left to do; a branch ends after its manager's own agent did, and its other children run on.
   void stop(const child_stop& order, answer reply);
 
   /// A DOWN reached the host. Those of strangers are ignored.
@@ -86,6 +88,7 @@ class lives {
     supervisor_ref supervisor;
     bool starting = true;
     bool stopping = false;
+    bool finishing = false;  ///< Asked to end once it is idle.
     std::uint64_t stop_generation = 0;
     failure cause;  ///< Why the host itself ends it; overrides what DOWN says.
     std::vector<answer> start_waiters;
@@ -102,6 +105,8 @@ class lives {
   void spawn(const child_start& order, answer reply);
   void ask_ready(const life_key& key, const entry& e, std::chrono::milliseconds time);
   void answered(const life_key& key, const incarnation_token& token, const caf::error& problem);
+  void begin_finish(const life_key& key, entry& e);
+  void finish_branch(const life_key& key, entry& e);
   void queue_start(entry& e, const child_start& order, answer reply);
   void begin_stop(const life_key& key, entry& e, std::int64_t shutdown_ms);
   void kill(entry& e);

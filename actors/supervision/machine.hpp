@@ -32,6 +32,7 @@ struct child_spec {
   config::shutdown_time shutdown;
   bool significant = false;
   std::vector<std::string> nodes;  ///< Where it may run, best first. Empty: on the node of its supervisor.
+  failback_rule failback = failback_rule::idle;
 };
 
 /// OTP's supervisor flags, and ours.

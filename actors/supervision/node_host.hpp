@@ -49,6 +49,8 @@ struct node_host_config {
   std::function<caf::actor(caf::event_based_actor* host, const agent_birth& birth)> make_agent;
   /// Takes what is to be told to people and kept: called from the host's thread of control, must not block.
   std::function<void(const agent_report& report)> reporter;
+  /// Told when the node begins or ends to drain; as `reporter`. May be empty.
+  std::function<void(bool draining)> drained;
   std::chrono::milliseconds heartbeat_interval{500};
   std::chrono::milliseconds start_time{30'000};      ///< For one agent to answer after its start.
   std::chrono::milliseconds request_timeout{2'000};  ///< For one try of an order to another node.

@@ -218,8 +218,10 @@ void node_host_core::heartbeat(const node_heartbeat& beat_in) {
 
 void node_host_core::apply(const std::vector<node_change>& changes) {
   for (const auto& change : changes) {
-    log::info("node {}: {} {} (life {})", cfg_.node, change.node,
-              change.what == node_change::kind::lost ? "is lost" : "is there", change.life.text);
+    const auto* what = change.what == node_change::kind::lost     ? "is lost"
+                       : change.what == node_change::kind::drains ? "drains"
+                                                                  : "is there";
+    log::info("node {}: {} {} (life {})", cfg_.node, change.node, what, change.life.text);
     edges_.changed(change);
   }
 }

@@ -34,6 +34,8 @@ class node_host_core {
   void stop_company(caf::response_promise asked);
   failure operate(const operator_order& in);
   void leave();
+  /// The children of supervisors here leave this node, those of others by themselves once they hear of it.
+  void drain(bool on);
 
  private:
   /// A DOWN notice that its supervisor's node has not acknowledged.

@@ -1,4 +1,5 @@
 #include "node_host_core.hpp"
+#include "schemas/log.hpp"
 #include "specs.hpp"
 
 #include <caf/exit_reason.hpp>
@@ -53,9 +54,8 @@ void node_host_core::ended(const caf::down_msg& m) {
 }
 
 failure node_host_core::operate(const operator_order& in) {
-  if (in.order == "drain") {
-    nodes_.drain_self();
-    beat();
+  if (in.order == "drain" || in.order == "undrain") {
+    drain(in.order == "drain");
     return {};
   }
   const auto* agent = cfg_.company->find_agent(in.agent);
@@ -64,7 +64,8 @@ failure node_host_core::operate(const operator_order& in) {
     if (lives_.kill({in.agent, false})) return {};
     return {errc::not_found, in.agent.text + " does not run on " + cfg_.node};
   }
-  if (in.order != "restart") return {errc::bad_value, "order: `" + in.order + "` is not one of restart, kill, drain"};
+  if (in.order != "restart")
+    return {errc::bad_value, "order: `" + in.order + "` is not one of restart, kill, drain, undrain"};
   // A manager's agent belongs to its own branch; if that branch is down, the order means the branch.
   const bool own_branch = agent->branch && lives_.find({in.agent, true});
   const auto branch = own_branch ? in.agent : in.agent.parent();
@@ -74,12 +75,21 @@ failure node_host_core::operate(const operator_order& in) {
   return {};
 }
 
+void node_host_core::drain(bool on) {
+  const auto changes = nodes_.drain_self(on);
+  if (changes.empty()) return;
+  log::info("node {} {}", cfg_.node, on ? "drains: its agents move away" : "takes agents again");
+  beat();
+  if (cfg_.drained) cfg_.drained(on);
+  for (const auto& change : changes) edges_.changed(change);
+}
+
 void node_host_core::leave() {
   if (leaving_) return;
   leaving_ = true;
   leads_ = false;
   root_wanted_ = false;
-  nodes_.drain_self();
+  nodes_.drain_self(true);
   beat();
   lives_.leave();
   set_timer(host_timer::kind::leave, 0, cfg_.leave_time);

@@ -12,6 +12,7 @@ std::vector<node_change> node_registry::heard(const node_heartbeat& beat, time_p
   if (const auto at = nodes_.find(beat.node); at != nodes_.end() && at->second.life == beat.life) {
     // Open again after draining is as good as new to children that wait for a node.
     if (at->second.draining && !beat.draining) changes.push_back({node_change::kind::found, beat.node, beat.life});
+    if (!at->second.draining && beat.draining) changes.push_back({node_change::kind::drains, beat.node, beat.life});
     at->second.draining = beat.draining;
   }
   return changes;
@@ -67,7 +68,14 @@ node_life_id node_registry::life_of(const std::string& node) const {
   return at == nodes_.end() ? node_life_id{} : at->second.life;
 }
 
+std::vector<node_change> node_registry::drain_self(bool draining) {
+  if (draining == draining_) return {};
+  draining_ = draining;
+  return {{draining ? node_change::kind::drains : node_change::kind::found, self_, life_}};
+}
+
 bool node_registry::is_draining(const std::string& node) const {
+  if (node == self_) return draining_;
   const auto at = nodes_.find(node);
   return at != nodes_.end() && at->second.draining;
 }

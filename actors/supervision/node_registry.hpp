@@ -11,9 +11,10 @@
 /// Which nodes are there, judged by their heartbeats on the monotonic clock. Pure: no I/O, no clock of its own.
 namespace cadre::actors::supervision {
 
-/// A node came or went. A restarted node is `lost` with its old life, then `found` with the new one.
+/// A node came, went, or takes nothing new (`drains`; once it does again, it is `found`). A restarted node is `lost`
+/// with its old life, then `found` with the new one.
 struct node_change {
-  enum class kind { found, lost };
+  enum class kind { found, lost, drains };
   kind what = kind::found;
   std::string node;
   node_life_id life;
@@ -42,10 +43,10 @@ class node_registry {
   [[nodiscard]] node_life_id life_of(const std::string& node) const;
   /// The first node of the list that is there and not draining; empty if there is none.
   [[nodiscard]] std::string first_open(const std::vector<std::string>& nodes) const;
-  /// True for another node that is there and takes no new children.
+  /// True for a node, this one included, that is there and takes no new children.
   [[nodiscard]] bool is_draining(const std::string& node) const;
-  /// This node takes no new children.
-  void drain_self() { draining_ = true; }
+  /// Whether this node takes no new children. Returns what that changes.
+  std::vector<node_change> drain_self(bool draining);
   [[nodiscard]] bool draining() const noexcept { return draining_; }
 
  private:

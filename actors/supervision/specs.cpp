@@ -25,6 +25,7 @@ child_spec spec_of(const config::agent& agent, bool branch) {
   if (branch) spec.shutdown.how = config::shutdown_time::mode::infinity;
   spec.significant = agent.significant;
   spec.nodes = agent.nodes;
+  spec.failback = agent.failback;
   return spec;
 }
 

@@ -23,6 +23,8 @@ CAF_ADD_TYPE_ID(cadre_supervision, (cadre::actors::supervision::order_answer))
 CAF_ADD_TYPE_ID(cadre_supervision, (cadre::actors::supervision::host_timer))
 /// "Have you started?" Asked of each new life before the next sibling starts; any answer means yes.
 CAF_ADD_ATOM(cadre_supervision, cadre::actors::supervision, ready_atom, "ready")
+/// "Take nothing new, and end once what you do is done." Answered with true at once.
+CAF_ADD_ATOM(cadre_supervision, cadre::actors::supervision, finish_atom, "finish")
 CAF_END_TYPE_ID_BLOCK(cadre_supervision)
 
 // Immutable once sent and never serialised: Cadre links caf_core alone, bytes between nodes are made by schemas/codec.

@@ -29,17 +29,19 @@ void end_earlier_lives(unit& u, const node_report& body) {
 bool row_changed(const node_view& node, const node_report& body, std::int64_t agents) {
   const auto& row = node.row;
   return !node.up || node.life != body.life || row.host != body.host || row.pid != body.pid ||
-         row.version != body.version || node.row_agents != agents;
+         row.version != body.version || row.draining != body.draining || node.row_agents != agents;
 }
 
 void write_row(unit& u, const node_report& body, std::int64_t agents, bool new_life) {
   u.db.run(
       "INSERT INTO cadre.node AS n (company, name, life, host, pid, version, state, since, seen_at, rss_bytes, agents) "
-      "VALUES ($1, $2, $3::uuid, $4, $5, $6, 'up', clock_timestamp(), clock_timestamp(), $7, $8) "
+      "VALUES ($1, $2, $3::uuid, $4, $5, $6, $10, clock_timestamp(), clock_timestamp(), $7, $8) "
       "ON CONFLICT (company, name) DO UPDATE SET life = excluded.life, host = excluded.host, pid = excluded.pid, "
-      "version = excluded.version, state = 'up', seen_at = excluded.seen_at, rss_bytes = excluded.rss_bytes, "
-      "agents = excluded.agents, since = CASE WHEN $9::boolean OR n.state <> 'up' THEN excluded.since ELSE n.since END",
-      u.company(), body.node, body.life, body.host, body.pid, body.version, body.rss_bytes, agents, new_life);
+      "version = excluded.version, state = excluded.state, seen_at = excluded.seen_at, rss_bytes = excluded.rss_bytes, "
+      "agents = excluded.agents, since = CASE WHEN $9::boolean OR n.state = 'down' THEN excluded.since ELSE n.since "
+      "END",
+      u.company(), body.node, body.life, body.host, body.pid, body.version, body.rss_bytes, agents, new_life,
+      body.draining ? "draining" : "up");
 }
 
 void take_seats(unit& u, node_view& node, const node_report& body, bool new_life) {

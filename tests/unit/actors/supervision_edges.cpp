@@ -31,6 +31,7 @@ struct desk {
   desk() {
     child.id = {"ceo.a"};
     child.nodes = {"far", "other"};
+    child.failback = failback_rule::never;
     change(nodes.heard("far", {"far-1"}, time{}));
   }
 
@@ -150,9 +151,9 @@ BOOST_FIXTURE_TEST_CASE(the_loss_of_a_node_answers_whatever_was_under_way, desk)
 }
 
 BOOST_FIXTURE_TEST_CASE(a_stray_is_stopped_when_its_node_returns_only_if_it_was_replaced, desk) {
-  change(nodes.heard("other", {"other-1"}, time{}));
   sut.start(boss, child);
   sut.answered(1, started(token()));
+  change(nodes.heard("other", {"other-1"}, time{}));
   const auto first = token();
   child.nodes = {"other"};
   lose("far", "far-1");

@@ -82,6 +82,7 @@ struct chronicle {
   std::set<std::string> broken;    ///< Agents whose spawn throws.
   std::set<std::string> silent;    ///< Agents that never answer ready_atom.
   std::set<std::string> stubborn;  ///< Agents that ignore a request to stop.
+  std::set<std::string> busy;      ///< Agents that have something to finish, until they are told to `quit`.
   bool twice = false;              ///< Two lives of one agent on one node at once.
 
   std::string take() {
@@ -92,13 +93,17 @@ struct chronicle {
 };
 
 /// An agent for tests: `throw TEXT` as a string message makes it throw.
-inline caf::behavior puppet(caf::event_based_actor* self, bool silent, bool stubborn) {
+inline caf::behavior puppet(caf::event_based_actor* self, bool silent, bool stubborn, bool busy) {
   keep_exception_text(self);
   if (stubborn) self->set_exit_handler([](const caf::exit_msg&) {});
   return {
       [=](ready_atom) -> caf::result<bool> {
         if (silent) return self->make_response_promise();
         return true;
+      },
+      [=](finish_atom) -> caf::result<bool> {
+        if (busy) return true;
+        return caf::make_error(caf::sec::unexpected_message);
       },
       [=](const std::string& text) {
         if (text == "quit") return self->quit();
@@ -154,7 +159,8 @@ struct stage : test::deterministic {
     if (log->broken.contains(b.path.text)) throw std::runtime_error("no such program");
     log->lines.push_back("+" + id);
     if (++log->alive[id] > 1) log->twice = true;
-    auto child = host->spawn(puppet, log->silent.contains(b.path.text), log->stubborn.contains(b.path.text));
+    auto child = host->spawn(puppet, log->silent.contains(b.path.text), log->stubborn.contains(b.path.text),
+                             log->busy.contains(b.path.text));
     log->present[id] = child.address();
     child->attach_functor([log, id](const caf::error&) {
       log->lines.push_back("-" + id);

@@ -134,6 +134,7 @@ BOOST_FIXTURE_TEST_CASE(a_child_whose_node_is_not_there_yet_holds_up_nobody, sta
 
 BOOST_FIXTURE_TEST_CASE(children_of_a_lost_node_start_on_the_next_of_their_nodes_and_the_stray_is_stopped, stage) {
   company->agents = {agent("ceo", {"n1"}, true), agent("ceo.a", {"n2", "n3"})};
+  company->agents[1].failback = failback_rule::never;
   for (const auto* name : {"n1", "n2", "n3"}) node(name);
   lead("n1");
   BOOST_TEST(log->take() == "+ceo@n1 +ceo.a@n2");

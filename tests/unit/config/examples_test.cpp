@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(refuses_what_is_misspelt_or_out_of_bounds) {
       {"n2: {roles: [work]}", "n2: {}"},
       {sample::fetch_run, "run: {command: []}"},
       {sample::fetch_run, "run: {command: [sh]}\n            reports: {}"},
-      {sample::fetch_run, "run: {command: [sh]}\n            failback: idle"},
+      {sample::fetch_run, "run: {command: [sh]}\n            failback: busy"},
       {sample::checks, "checks: [{max_drop: 20}]"},
       {"cron: \"7 * * * *\", watcher: ceo.ops.clock}", "cron: \"7 * * * *\"}"},
       {"cron: \"7 * * * *\", watcher: ceo.ops.clock}", "cron: \"7 * * * *\", watcher: ceo.ops.clock, tz: Europe/Rome}"},
