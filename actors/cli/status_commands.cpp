@@ -3,6 +3,7 @@
 #include "schemas/codec.hpp"
 #include "schemas/json.hpp"
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <signal.h>
@@ -14,8 +15,11 @@ namespace queries = storage::queries;
 
 namespace {
 
+constexpr std::int64_t reigns_shown = 3;
+
 json status_of(session& s) {
   auto all = s.reader().snapshot({{"leader", queries::leader(s.company())},
+                                  {"earlier_reigns", queries::earlier_reigns(s.company(), reigns_shown)},
                                   {"nodes", queries::nodes(s.company())},
                                   {"agents", queries::agents(s.company())},
                                   {"tasks", queries::task_counts(s.company())},
@@ -25,6 +29,13 @@ json status_of(session& s) {
   auto status = json::parse(*all);
   status["company"] = s.company();
   status["leader"] = status["leader"].empty() ? json(nullptr) : status["leader"].front();
+  status["followers"] = json::array();
+  for (const auto& node : status["nodes"]) {
+    const auto& roles = node["roles"];
+    const bool may_lead = std::find(roles.begin(), roles.end(), "control") != roles.end() && node["state"] != "down";
+    if (may_lead && (status["leader"].is_null() || status["leader"]["node"] != node["name"]))
+      status["followers"].push_back(node["name"]);
+  }
   return status;
 }
 
@@ -48,11 +59,14 @@ int status(const fleet_options& fleet) {
   if (leader.is_null()) {
     std::cout << "none yet\n";
   } else {
+    const bool over = leader["lease_over"].get<bool>() || !leader["ended_at"].is_null();
     std::cout << cell(leader["node"]) << ", epoch " << leader["epoch"] << ", since " << cell(leader["since"])
-              << (leader["lease_over"].get<bool>() || !leader["ended_at"].is_null() ? "  (LEASE OVER: nobody leads)"
-                                                                                    : "")
-              << "\n";
+              << (over ? "  (LEASE OVER: nobody leads)" : ", lease until " + cell(leader["lease_until"])) << "\n";
   }
+  if (!all["followers"].empty()) std::cout << "follow   " << cell(all["followers"]) << "\n";
+  for (const auto& past : all["earlier_reigns"])
+    std::cout << "before   " << cell(past["node"]) << ", epoch " << past["epoch"] << ": "
+              << (past["end_reason"].is_null() ? "ended without a word" : cell(past["end_reason"])) << "\n";
   std::cout << "agents   " << count_by_state(all["agents"]) << "\ntasks    ";
   if (all["tasks"].empty()) std::cout << "none";
   for (std::size_t i = 0; i < all["tasks"].size(); ++i)

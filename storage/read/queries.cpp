@@ -84,6 +84,14 @@ query leader(const std::string& company) {
       {company}};
 }
 
+query earlier_reigns(const std::string& company, std::int64_t limit) {
+  return {
+      "SELECT l.node, l.epoch, l.since, l.lease_until, l.ended_at, l.end_reason FROM cadre.leader l "
+      "JOIN cadre.fence f ON f.company = l.company AND f.epoch > l.epoch WHERE l.company = $1 "
+      "ORDER BY l.epoch DESC LIMIT $2::bigint",
+      {company, number(limit)}};
+}
+
 query nodes(const std::string& company) {
   return {
       "SELECT n.name, n.roles, n.state, n.host, n.pid, n.version, n.life, n.since, n.seen_at, n.rss_bytes, "

@@ -30,6 +30,8 @@ query tasks_with_ids(const std::string& company, const std::vector<std::string>&
 query task_counts(const std::string& company);
 
 query leader(const std::string& company);
+/// Reigns before the present one, latest first. end_reason: why it ended, if its leader could still say so.
+query earlier_reigns(const std::string& company, std::int64_t limit);
 query nodes(const std::string& company);
 query agents(const std::string& company);
 query agent(const std::string& company, const std::string& path);

@@ -87,6 +87,10 @@ class Killed(CompanyCase):
         self.wait_done(c, tasks)
         epochs = self.check_ledger(c, tasks)
         self.assertGreaterEqual(len(epochs), 2, "nobody took over from the killed leader")
+        status = c.json("status")
+        self.assertEqual({status["leader"]["node"], *status["followers"]}, set(NODES))
+        self.assertEqual([(r["node"], r["epoch"], r["end_reason"]) for r in status["earlier_reigns"]][-1],
+                         (lead, epochs[0], "replaced"))
         spread = c.rows("SELECT agent, count(*) AS n FROM cadre.run WHERE status = 'succeeded' GROUP BY agent")
         self.assertEqual(len(spread), len(NODES))
 
