@@ -24,6 +24,10 @@ FENCED = {
     r"nats(/.*)?\.h": ("bus/",),
     r"(pqxx(/.*)?|libpq-fe\.h|libpq-events\.h|postgres_ext\.h)": ("storage/", "tests/"),
     r"yaml-cpp/.*": ("config/", "tests/unit/config/", "tests/fuzz/"),
+    # Header-only, or nearly: compiled into every file that includes them.
+    r"CLI/.*": ("actors/cli/command_line.cpp", "actors/cli/completion.cpp"),
+    r"nlohmann/json\.hpp": ("schemas/json.hpp", "tests/"),
+    r"spdlog/.*": ("schemas/log.cpp", "actors/cli/fleet_commands.cpp", "actors/launch/up.cpp", "tests/"),
     r"boost/(beast|asio).*": ("actors/gateway/", "tests/"),
 }
 
@@ -108,6 +112,15 @@ class HouseRules(unittest.TestCase):
 
     def test_every_room_says_what_it_is(self):
         self.none([r for r in (*ROOMS, "deploy", "tests") if not os.path.isfile(os.path.join(ROOT, r, "README.md"))])
+
+    def test_proofs_of_failures_are_tests(self):
+        named = set(re.findall(r"`((?:test_)?[a-z]+(?:_[a-z0-9]+){2,})`", read("tests/FAILURES.md")))
+        there = set()
+        for path in FILES:
+            if path.startswith("tests/") and path.endswith((".cpp", ".py")):
+                there |= set(re.findall(r"(?:TEST_CASE\(|def )([a-z]\w+)", read(path)))
+        self.assertTrue(named)
+        self.assertEqual(named - there, set(), "no such test")
 
     def test_the_top_level_holds_only_rooms(self):
         top = {p.split("/", 1)[0] for p in FILES}
