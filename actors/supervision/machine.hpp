@@ -138,7 +138,7 @@ enum class outcome : std::uint8_t {
   refused,          ///< The order can't be meant: see `check_child`, and what a dynamic supervisor does not do.
   cancelled         ///< Another order came between, or the supervisor stops.
 };
-/// The answer to an order that carried a number. Exactly one each, unless the supervisor is done before.
+/// The answer to an order that carried a number: exactly one each, before give_up and finished.
 struct answer {
   std::uint64_t request = 0;
   outcome how = outcome::ok;

@@ -17,7 +17,7 @@ struct supervisor_input {
   on::event event;
 };
 /// An order whose end matters to the sender: answered with child_answer once it is carried out; the number in it is the
-/// supervisor's own. Errors: `cancelled` if the supervisor ends first.
+/// supervisor's own. A supervisor that is killed answers nothing: ask with a time limit.
 struct child_order {
   on::order order;
 };

@@ -31,21 +31,12 @@ struct performer {
     self->state.up = true;
     for (auto& asked : std::exchange(self->state.asked_ready, {})) asked.deliver(true);
   }
-  void operator()(const act::give_up& a) {
-    refuse_orders();
-    self->quit(to_error(a.cause));
-  }
+  void operator()(const act::give_up& a) { self->quit(to_error(a.cause)); }
   void operator()(const act::finished& a) {
-    refuse_orders();
     if (a.reason == exit_reason::normal)
       self->quit();
     else
       self->quit(caf::exit_reason::user_shutdown);
-  }
-  /// A promise that is merely dropped never answers.
-  void refuse_orders() {
-    for (auto& [number, asked] : std::exchange(self->state.orders, {}))
-      asked.deliver(to_error({errc::cancelled, "the supervisor ended"}));
   }
 };
 

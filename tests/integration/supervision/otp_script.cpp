@@ -35,11 +35,9 @@ class author {
     // Longer than any child takes to stop: in ours the others go on while one waits for its restart.
     f.wait = {milliseconds{10}, milliseconds{10}, 1.0, 0.0};
     // An order between two attempts: OTP counts an attempt when it is made, we count it when it is planned, so the one
-    // that is too many must not be near. Of groups OTP stops the members just before the attempt, we do so at once.
-    patient_ = one_in(4) && !out_.pool();
-    if (!patient_) return;
-    f.strategy = restart_strategy::one_for_one;
-    f.intensity = 60;
+    // that is too many must not be near.
+    patient_ = one_in(3);
+    if (patient_) f.intensity = 200;
   }
 
   child draw_child(const std::string& name, bool any = false) {
@@ -97,14 +95,21 @@ class author {
       if (c.spec.restart != restart_type::temporary) able.push_back(c.spec.id.text);
     if (able.empty()) return;
     o.what = kind::between;
-    o.name = able[static_cast<std::size_t>(pick(static_cast<int>(able.size())))];
+    if (!out_.pool()) o.name = able[static_cast<std::size_t>(pick(static_cast<int>(able.size())))];
     o.times = 1 + pick(3);
     op then;
     then.name = one_in(2) ? o.name : some_name();
-    if (one_in(5))
+    // Of groups OTP stops the members just before the next attempt and we do so at once, which any order but this
+    // shows.
+    const bool group = !out_.pool() && out_.flags.strategy != restart_strategy::one_for_one;
+    if (group)
+      then.what = kind::stop;
+    else if (!out_.pool() && one_in(5))
       then.what = kind::which;
     else
       draw_order(then);
+    // Children of a pool that wait for their restart have no name in OTP.
+    if (out_.pool() && then.name == o.name) then.what = kind::stop;
     o.then.push_back(std::move(then));
   }
 
