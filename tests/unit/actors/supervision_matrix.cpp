@@ -114,6 +114,26 @@ void escalation(restart_strategy strategy, const std::string& stops) {
   BOOST_TEST(t.script().sut.done());
 }
 
+/// Supervisors above one another, over one agent that fails at once, every time. True if the top one gives up.
+bool gives_up(int levels, std::int64_t intensity, int& lives) {
+  stage s{flags(restart_strategy::one_for_one, intensity), {levels == 1 ? kid("a") : branch("b")}};
+  auto said = s.start();
+  while (said.starts_with("start ") || said.starts_with("timer ")) {
+    if (said.starts_with("timer ")) {
+      said = s.ring();
+      continue;
+    }
+    const auto id = said.substr(6);
+    s.started(id);
+    if (levels == 1)
+      ++lives;
+    else if (!gives_up(levels - 1, intensity, lives))
+      return false;
+    said = s.down(id);
+  }
+  return said.starts_with("give_up");
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(supervision_matrix)
@@ -161,6 +181,18 @@ BOOST_AUTO_TEST_CASE(rest_for_one_escalation) {
 BOOST_AUTO_TEST_CASE(simple_one_for_one_escalation) {
   // Side by side: no stop waits for the one before.
   escalation(restart_strategy::dynamic, "stop p.3, stop p.1, give_up: p.2: boom");
+}
+
+BOOST_AUTO_TEST_CASE(tree) {
+  // Intensities multiply over two levels; then the quarantine holds.
+  for (const auto intensity : {0, 1, 3, 10}) {
+    const auto once = intensity + 1;
+    for (const auto& [levels, expected] : {std::pair{1, once}, {2, once * once}, {3, once * once}, {4, once * once}}) {
+      int lives = 0;
+      BOOST_TEST(gives_up(levels, intensity, lives) == (levels == 1));
+      BOOST_TEST(lives == expected, levels << " levels of " << intensity << ": " << lives << " lives");
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(temporary_bystander) {
