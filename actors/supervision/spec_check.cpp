@@ -5,10 +5,10 @@
 namespace cadre::actors::supervision {
 
 result<void> check_child(const supervisor_flags& flags, const child_spec& c) {
-  if (c.significant && c.restart == restart_type::permanent)
-    return fail(errc::bad_value, c.id.text + ": a permanent child can't be significant, it never ends for good");
   if (c.significant && flags.auto_shutdown == auto_shutdown::never)
     return fail(errc::bad_value, c.id.text + ": significant has no effect while auto_shutdown is never");
+  if (c.significant && c.restart == restart_type::permanent)
+    return fail(errc::bad_value, c.id.text + ": a permanent child can't be significant, it never ends for good");
   return {};
 }
 

@@ -75,7 +75,7 @@ boss_waits(Runner, Sup) ->
     end.
 
 over({not_up, {shutdown, {failed_to_start_child, Name, _}}}) -> ["start_failed ", atom_to_list(Name)];
-over({not_up, {start_spec, _}}) -> "refused";
+over({not_up, {start_spec, Why}}) -> refused(Why);
 over(shutdown) ->
     case ets:lookup(?MODULE, gave_up) of
         [{gave_up, Name}] ->
@@ -215,9 +215,11 @@ result({error, {already_started, _}}) -> "already_started";
 result({error, {boom, _}}) -> "failed";
 result({error, boom}) -> "failed";
 result({error, simple_one_for_one}) -> "refused";
-result({error, {bad_combination, _}}) -> "refused";
-result({error, {invalid_significant, _}}) -> "refused";
+result({error, {bad_combination, _} = Why}) -> refused(Why);
 result({error, Why}) when is_atom(Why) -> atom_to_list(Why).
+
+%% Which of the two keys that do not go with `significant` OTP names.
+refused({bad_combination, Pairs}) -> ["refused", [[" ", atom_to_list(V)] || {K, V} <- Pairs, K =/= significant]].
 
 %% Waits until the supervisor did all that follows from the last step.
 settle(Sup) ->

@@ -127,10 +127,17 @@ class stage {
   std::string ending(const caf::error& why) {
     if (why == caf::exit_reason::user_shutdown) return "shutdown";
     const auto cause = cause_of(why, world_.sys);
-    if (cause.code == errc::bad_value) return "refused";
+    if (cause.code == errc::bad_value) return refused(cause);
     const auto name = " " + cause.message.substr(0, cause.message.find(':'));
     if (!looked_) return "start_failed" + name;
     return "intensity" + (script_.pool() ? "" : name);
+  }
+
+  /// With the key that does not go with `significant`; nothing for what only a pool refuses.
+  static std::string refused(const failure& why) {
+    if (why.message.find("auto_shutdown is never") != std::string::npos) return "refused never";
+    if (why.message.find("permanent child") != std::string::npos) return "refused permanent";
+    return "refused";
   }
 
   caf::behavior be_node(caf::stateful_actor<node_state>* self) {
@@ -257,8 +264,12 @@ class stage {
     }
     with([&](caf::event_based_actor* self, lives&) {
       self->request(supervisor_, caf::infinite, child_order{asked})
-          .then([this](const child_answer& a) { say_result(std::string{to_text(a.what.how)}); },
-                [this](const caf::error&) { say_result("no answer"); });
+          .then(
+              [this](const child_answer& a) {
+                const bool no = a.what.how == act::outcome::refused;
+                say_result(no ? refused(a.what.cause) : std::string{to_text(a.what.how)});
+              },
+              [this](const caf::error&) { say_result("no answer"); });
     });
   }
 
