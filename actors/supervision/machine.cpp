@@ -8,6 +8,10 @@ namespace cadre::actors::supervision {
 
 machine::machine(supervisor_flags flags, std::vector<child_spec> children, random jitter)
     : flags_(flags), jitter_(std::move(jitter)) {
+  if (flags_.strategy == restart_strategy::dynamic) {
+    pool_ = std::move(children.front());
+    return;
+  }
   for (auto& spec : children) {
     child c;
     c.spec = std::move(spec);
@@ -20,6 +24,8 @@ std::vector<act::action> machine::handle(const on::event& e, steady_time now) {
   if (mode_ != mode::done) {
     std::visit([&](const auto& x) { take(x, now); }, e);
     step();
+    settle();
+    sweep();
   }
   return std::exchange(out_, {});
 }
@@ -51,6 +57,7 @@ void machine::take(const on::started& e, steady_time now) {
   c->now = phase::running;
   c->token = e.token;
   c->was_up = true;
+  c->if_no_start.reset();
   c->up_since = now;
   report(*c, agent_state::running);
 }
@@ -58,7 +65,12 @@ void machine::take(const on::started& e, steady_time now) {
 void machine::take(const on::start_failed& e, steady_time now) {
   auto* c = find(e.id);
   if (c == nullptr || c->now != phase::starting) return;
+  c->no_start = e.cause;
   if (to_be_stopped(*c)) return begin_rest(*c, exit_reason::error, e.cause);
+  if (c->if_no_start) {
+    c->now = *std::exchange(c->if_no_start, std::nullopt);
+    return report(*c, visible(c->now), exit_reason::error, e.cause);
+  }
   const bool first_attempt = !up_ && !c->was_up && c->restarts == 0;
   if (first_attempt && !c->spec.branch && !flags_.root) {
     c->now = phase::idle;
@@ -76,6 +88,7 @@ void machine::take(const on::unavailable& e, steady_time) {
   if (c == nullptr || c->now != phase::starting) return;
   if (to_be_stopped(*c)) return begin_rest(*c, exit_reason::noconnection, e.cause);
   c->now = phase::waiting;
+  c->if_no_start.reset();
   report(*c, agent_state::waiting, exit_reason::noconnection, e.cause);
 }
 
@@ -114,34 +127,6 @@ void machine::take(const on::stop& e, steady_time) {
   close(act::finished{e.reason});
 }
 
-void machine::take(const on::order& e, steady_time) {
-  using kind = on::order::kind;
-  auto* c = find(e.id);
-  if (c == nullptr || mode_ != mode::open) return;
-  if (e.what == kind::terminate) {
-    if (is_alive(*c)) {
-      begin_stop(*c, phase::stopped);
-    } else if (c->now != phase::stopped) {
-      c->now = phase::stopped;
-      ++c->generation;
-      report(*c, agent_state::stopped, exit_reason::shutdown);
-    }
-    return;
-  }
-  if (e.what == kind::restart || c->now == phase::quarantined) {
-    forget(*c);
-    c->streak = 0;
-  }
-  if (c->now == phase::stopping && !in_group(*c)) {
-    c->after_stop = phase::queued;
-  } else if (is_alive(*c)) {
-    if (e.what == kind::restart && !in_group(*c)) begin_stop(*c, phase::queued);
-  } else if (c->now != phase::grouped) {
-    ++c->generation;
-    c->now = phase::queued;
-  }
-}
-
 machine::child* machine::find(const agent_path& id) {
   return const_cast<child*>(std::as_const(*this).find(id));
 }
@@ -163,7 +148,18 @@ bool machine::in_group(const child& c) const {
   return group_ && index_of(c) >= group_->first;
 }
 
+bool machine::has_groups() const {
+  return flags_.strategy == restart_strategy::one_for_all || flags_.strategy == restart_strategy::rest_for_one;
+}
+
+machine::phase machine::after_the_end(const child& c, phase otherwise) const {
+  if (pool_) return phase::gone;
+  if (c.spec.restart != restart_type::temporary) return otherwise;
+  return c.added ? phase::gone : phase::ended;
+}
+
 void machine::step() {
+  settle();
   if (mode_ == mode::closing) return close_step();
   if (mode_ != mode::open) return;
   if (group_) advance_group();
@@ -181,7 +177,7 @@ void machine::advance_group() {
   for (auto i = children_.size(); i-- > group_->first;) {
     auto& c = children_[i];
     if (!is_alive(c)) continue;
-    const auto after = c.spec.restart == restart_type::temporary ? phase::ended : phase::grouped;
+    const auto after = after_the_end(c, phase::grouped);
     if (c.now != phase::stopping) begin_stop(c, after);
     return;
   }
@@ -202,6 +198,7 @@ void machine::start_next() {
 void machine::begin_start(child& c, bool sequenced) {
   c.now = phase::starting;
   c.sequenced = sequenced;
+  c.no_start = {};
   c.token = {};
   report(c, agent_state::starting);
   out_.emplace_back(act::start{c.spec.id});
@@ -222,8 +219,9 @@ void machine::begin_rest(child& c, exit_reason reason, const failure& cause) {
   if (mode_ == mode::closing)
     c.now = phase::idle;
   else
-    c.now = c.spec.restart == restart_type::temporary ? phase::ended : phase::grouped;
+    c.now = after_the_end(c, phase::grouped);
   c.token = {};
+  c.if_no_start.reset();
   report(c, c.now == phase::grouped ? agent_state::backoff : agent_state::stopped, reason, cause);
 }
 
@@ -246,21 +244,19 @@ void machine::life_failed(child& c, exit_reason reason, const failure& cause, st
   // Not the child's fault, so it neither counts nor is slowed down.
   c.now = phase::waiting;
   report(c, agent_state::waiting, reason, cause);
-  if (flags_.strategy != restart_strategy::one_for_one)
-    restart_group(flags_.strategy == restart_strategy::one_for_all ? 0 : index_of(c), milliseconds{0});
+  if (has_groups()) restart_group(flags_.strategy == restart_strategy::one_for_all ? 0 : index_of(c), milliseconds{0});
 }
 
 void machine::count_and_restart(child& c, exit_reason reason, const failure& cause, steady_time now) {
   while (!window_.empty() && window_.front().at + flags_.period < now) window_.pop_front();
   if (static_cast<std::int64_t>(window_.size()) >= flags_.intensity) return too_many(c, reason, cause);
-  window_.push_back({now, index_of(c), cause});
+  window_.push_back({now, c.spec.id, cause});
   ++c.restarts;
   const auto delay = next_delay(c);
   c.token = {};
   c.now = phase::backoff;
   report(c, agent_state::backoff, reason, cause);
-  if (flags_.strategy != restart_strategy::one_for_one)
-    return restart_group(flags_.strategy == restart_strategy::one_for_all ? 0 : index_of(c), delay);
+  if (has_groups()) return restart_group(flags_.strategy == restart_strategy::one_for_all ? 0 : index_of(c), delay);
   if (delay == milliseconds{0}) return begin_start(c, false);
   out_.emplace_back(act::timer{c.spec.id, ++c.generation, delay});
 }
@@ -276,8 +272,8 @@ void machine::restart_group(std::size_t first, milliseconds delay) {
   for (auto i = g.first; i < children_.size(); ++i) {
     auto& c = children_[i];
     if (c.spec.restart == restart_type::temporary) {
-      if (c.now == phase::stopping) c.after_stop = phase::ended;
-      if (!is_alive(c) && c.now != phase::stopped) c.now = phase::ended;
+      if (c.now == phase::stopping) c.after_stop = after_the_end(c, phase::ended);
+      if (!is_alive(c) && c.now != phase::stopped) c.now = after_the_end(c, phase::ended);
     } else if (c.now == phase::stopping) {
       c.after_stop = phase::grouped;
     } else if (!is_alive(c) && c.now != phase::quarantined) {
@@ -303,13 +299,13 @@ void machine::too_many(child& c, exit_reason reason, const failure& cause) {
 }
 
 void machine::child_done(child& c, exit_reason reason, const failure& cause) {
-  c.now = phase::ended;
+  c.now = after_the_end(c, phase::ended);
   c.token = {};
   report(c, agent_state::stopped, reason, cause);
   if (!c.spec.significant || flags_.auto_shutdown == auto_shutdown::never) return;
   const bool others_live = std::any_of(children_.begin(), children_.end(), [](const child& other) {
     const bool gone = other.now == phase::idle || other.now == phase::stopped || other.now == phase::ended ||
-                      other.now == phase::quarantined;
+                      other.now == phase::gone || other.now == phase::quarantined;
     return other.spec.significant && !gone;
   });
   if (flags_.auto_shutdown == auto_shutdown::any_significant || !others_live)
@@ -335,8 +331,10 @@ void machine::close_step() {
     auto& c = children_[i];
     if (!is_alive(c)) continue;
     begin_stop(c, phase::idle);
-    return;
+    // A pool has no order to keep, and may be large: its children stop side by side.
+    if (!pool_) return;
   }
+  if (alive() > 0) return;
   mode_ = mode::done;
   out_.push_back(last_);
 }
@@ -353,7 +351,7 @@ milliseconds machine::next_delay(child& c) {
 
 failure machine::first_cause(const child& c, const failure& latest) const {
   const auto own =
-      std::find_if(window_.begin(), window_.end(), [&](const restart_note& n) { return n.child == index_of(c); });
+      std::find_if(window_.begin(), window_.end(), [&](const restart_note& n) { return n.child == c.spec.id; });
   auto cause = own == window_.end() ? latest : own->cause;
   // Where it began is said once, by the level that saw it; branches above pass the text on as it is.
   const auto origin = c.spec.id.text + ": ";
@@ -362,7 +360,7 @@ failure machine::first_cause(const child& c, const failure& latest) const {
 }
 
 void machine::forget(const child& c) {
-  std::erase_if(window_, [&](const restart_note& n) { return n.child == index_of(c); });
+  std::erase_if(window_, [&](const restart_note& n) { return n.child == c.spec.id; });
 }
 
 void machine::report(const child& c, agent_state state, exit_reason reason, const failure& cause) {
@@ -389,6 +387,7 @@ agent_state machine::visible(phase p) {
       return agent_state::quarantined;
     case phase::stopped:
     case phase::ended:
+    case phase::gone:
       return agent_state::stopped;
   }
   return agent_state::planned;

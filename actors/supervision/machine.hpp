@@ -45,9 +45,12 @@ struct supervisor_flags {
   bool root = false;     ///< The root has no one to fail to: it quarantines leaves, too, and never gives up.
 };
 
-/// OTP's refusals. bad_value: dynamic strategy, duplicate ids, negative intensity, a period of 0, a significant child
-/// that is permanent or has a supervisor that never shuts down by itself.
+/// OTP's refusals. bad_value: negative intensity, a period of 0, duplicate ids, a significant child that is permanent
+/// or has a supervisor that never shuts down by itself, a dynamic supervisor without exactly one spec.
 result<void> check(const supervisor_flags& flags, const std::vector<child_spec>& children);
+
+/// The part of `check` that concerns one child; also asked of each child that is added at run time.
+result<void> check_child(const supervisor_flags& flags, const child_spec& child);
 
 /// What happens to a supervisor.
 namespace on {
@@ -89,13 +92,17 @@ struct timer {
 struct stop {
   exit_reason reason = exit_reason::shutdown;
 };
-/// A person's or a manager's order. Unknown ids are ignored.
+/// A person's or a manager's order. Answered with act::answer if it carries a number.
 struct order {
-  /// start: starts a child that is down, and lifts a quarantine. terminate: stops it; it stays down. restart: both,
-  /// without counting, and forgets the child's past failures.
-  enum class kind : std::uint8_t { start, terminate, restart };
+  /// start (OTP's restart_child): starts a child that is down, and lifts a quarantine; if that fails the child is as
+  /// before. terminate: stops it; it stays down. add (start_child): starts a new child after the others; nothing is
+  /// left of it if that fails. remove (delete_child): forgets a child that is down. restart (ours): terminate and
+  /// start, without counting, and forgets the child's past failures; one that waits for its restart is started now.
+  enum class kind : std::uint8_t { start, terminate, restart, add, remove };
   kind what = kind::restart;
-  agent_path id;
+  agent_path id;                     ///< Of add to a dynamic supervisor: the new child's, or empty to have one made up.
+  std::optional<child_spec> spec{};  ///< Of add; a dynamic supervisor has its own and takes none.
+  std::uint64_t request = 0;         ///< Comes back with the answer; 0: none is wanted.
 };
 
 using event = std::variant<start, started, start_failed, unavailable, available, down, timer, stop, order>;
@@ -120,6 +127,25 @@ struct timer {
   std::uint64_t generation = 0;
   milliseconds delay{0};
 };
+/// How an order ended, in OTP's words.
+enum class outcome : std::uint8_t {
+  ok,               ///< Done: it runs (or waits for a node), was stopped, was removed.
+  not_found,        ///< No such child.
+  already_started,  ///< add: a child of this id runs.
+  already_present,  ///< add: a child of this id is down.
+  running,          ///< start, remove: it runs.
+  restarting,       ///< start, remove: it waits for its restart.
+  failed,           ///< It did not start; the cause says why.
+  refused,          ///< The order can't be meant: see `check_child`, and what a dynamic supervisor does not do.
+  cancelled         ///< Another order came between, or the supervisor stops.
+};
+/// The answer to an order that carried a number: exactly one each, before give_up and finished.
+struct answer {
+  std::uint64_t request = 0;
+  outcome how = outcome::ok;
+  agent_path id;
+  failure cause;
+};
 /// For people: the child's state changed.
 struct report {
   agent_path id;
@@ -141,11 +167,28 @@ struct finished {
   exit_reason reason = exit_reason::shutdown;
 };
 
-using action = std::variant<start, stop, timer, report, up, give_up, finished>;
+using action = std::variant<start, stop, timer, answer, report, up, give_up, finished>;
 
 }  // namespace act
 
-/// One supervisor. Not thread safe.
+/// One line of which_children.
+struct child_view {
+  agent_path id;
+  bool branch = false;
+  agent_state state = agent_state::planned;
+  std::int64_t restarts = 0;
+};
+
+/// OTP's count_children. A dynamic supervisor has one spec, however many children.
+struct child_count {
+  std::size_t specs = 0;
+  std::size_t active = 0;  ///< Those that run.
+  std::size_t supervisors = 0;
+  std::size_t workers = 0;
+};
+
+/// One supervisor. Not thread safe. A dynamic one starts nothing by itself: its one spec is what each `add` makes a
+/// child of.
 class machine {
  public:
   /// Yields a number in [0, 1): the jitter of backoffs.
@@ -160,6 +203,9 @@ class machine {
   /// The state of a child as people see it; nothing for an unknown id.
   [[nodiscard]] std::optional<agent_state> state_of(const agent_path& id) const;
   [[nodiscard]] const child_spec* spec_of(const agent_path& id) const;
+  /// All children in the order of their start. Temporary ones that ended are gone, as in OTP.
+  [[nodiscard]] std::vector<child_view> which_children() const;
+  [[nodiscard]] child_count count_children() const;
   /// Children that were ordered to start and whose end has not been seen.
   [[nodiscard]] std::size_t alive() const;
   /// True once give_up or finished was handed out.
@@ -178,7 +224,13 @@ class machine {
     waiting,  ///< No node for it.
     quarantined,
     stopped,  ///< By order.
-    ended     ///< Its work is done: temporary, or transient after a normal end.
+    ended,    ///< Its work is done: temporary, or transient after a normal end.
+    gone      ///< To be forgotten.
+  };
+  /// An order that waits for its answer.
+  struct ask {
+    std::uint64_t request = 0;
+    bool start = false;  ///< False: terminate.
   };
   struct child {
     child_spec spec;
@@ -191,10 +243,14 @@ class machine {
     std::int64_t streak = 0;  ///< Restarts since its last stable life; the exponent of the backoff.
     std::int64_t restarts = 0;
     std::uint64_t generation = 0;
+    bool added = false;                ///< By order, not by the config.
+    std::optional<phase> if_no_start;  ///< Its start was ordered: what it is if that fails.
+    failure no_start;                  ///< Why its last start failed.
+    std::vector<ask> asks;
   };
   struct restart_note {
     steady_time at;
-    std::size_t child = 0;
+    agent_path child;
     failure cause;
   };
   /// A restart of all children from `first` on.
@@ -214,11 +270,27 @@ class machine {
   void take(const on::stop&, steady_time);
   void take(const on::order&, steady_time);
 
+  void order_start(child& c, const on::order& e);
+  void order_terminate(child& c, const on::order& e);
+  void order_restart(child& c, const on::order& e);
+  void order_remove(child& c, const on::order& e);
+  void order_add(const on::order& e);
+  void answer(const on::order& e, act::outcome how, failure cause = {});
+  void expect(child& c, const on::order& e);
+  /// Answers the orders whose end the child's phase shows.
+  void settle();
+  void sweep();
+
   child* find(const agent_path& id);
   [[nodiscard]] const child* find(const agent_path& id) const;
   [[nodiscard]] std::size_t index_of(const child& c) const;
   static bool is_alive(const child& c);
   [[nodiscard]] bool in_group(const child& c) const;
+  [[nodiscard]] bool has_groups() const;
+  /// What a child is once it is down for good. An added temporary one leaves nothing behind, as in OTP.
+  [[nodiscard]] phase after_the_end(const child& c, phase otherwise) const;
+  /// True for a temporary child that is over: people see it, OTP would have dropped it.
+  static bool is_over(const child& c);
 
   void step();
   void advance_group();
@@ -244,6 +316,8 @@ class machine {
 
   supervisor_flags flags_;
   std::vector<child> children_;
+  std::optional<child_spec> pool_;  ///< What each child of a dynamic supervisor is made of.
+  std::uint64_t pool_ids_ = 0;
   random jitter_;
   mode mode_ = mode::fresh;
   bool up_ = false;
@@ -255,3 +329,18 @@ class machine {
 };
 
 }  // namespace cadre::actors::supervision
+
+template <>
+struct cadre::enum_names<cadre::actors::supervision::act::outcome> {
+  using outcome = cadre::actors::supervision::act::outcome;
+  static constexpr std::array<std::pair<outcome, std::string_view>, 9> value{
+      {{outcome::ok, "ok"},
+       {outcome::not_found, "not_found"},
+       {outcome::already_started, "already_started"},
+       {outcome::already_present, "already_present"},
+       {outcome::running, "running"},
+       {outcome::restarting, "restarting"},
+       {outcome::failed, "failed"},
+       {outcome::refused, "refused"},
+       {outcome::cancelled, "cancelled"}}};
+};

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 /// What supervisors, the node host and the bus say to each other inside one process. type_ids.hpp announces them.
 namespace cadre::actors::supervision {
@@ -14,6 +15,20 @@ namespace cadre::actors::supervision {
 /// An event for its machine: from the node host, from its own timers, or a person's order (`on::order`).
 struct supervisor_input {
   on::event event;
+};
+/// An order whose end matters to the sender: answered with child_answer once it is carried out; the number in it is the
+/// supervisor's own. A supervisor that is killed answers nothing: ask with a time limit.
+struct child_order {
+  on::order order;
+};
+struct child_answer {
+  act::answer what;
+};
+/// OTP's which_children and count_children. Answered with children_answer at once.
+struct children_query {};
+struct children_answer {
+  std::vector<child_view> children;
+  child_count count;
 };
 
 // From a supervisor to its node host.

@@ -46,6 +46,8 @@ result<branch_plan> plan_branch(const config::company& company, const agent_path
   }
   const auto* agent = company.find_agent(manager);
   if (agent == nullptr) return fail(errc::not_found, manager.text + ": no such agent");
+  if (agent->branch && agent->branch->strategy == restart_strategy::dynamic)
+    return fail(errc::bad_value, manager.text + ": strategy: dynamic is for pools of equal children, not for reports");
   if (!agent->branch) return fail(errc::bad_value, manager.text + ": has no branch, it is not a manager");
   plan.flags = flags_of(*agent->branch);
   auto own = spec_of(*agent, false);

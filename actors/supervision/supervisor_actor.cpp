@@ -22,6 +22,10 @@ struct performer {
   void operator()(const act::timer& a) {
     self->delayed_send(self, a.delay, supervisor_input{on::timer{a.id, a.generation}});
   }
+  void operator()(const act::answer& a) {
+    auto asked = self->state.orders.extract(a.request);
+    if (!asked.empty()) asked.mapped().deliver(child_answer{a});
+  }
   void operator()(const act::report& a) { self->state.launcher->report(a); }
   void operator()(const act::up&) {
     self->state.up = true;
@@ -62,6 +66,17 @@ caf::behavior supervisor_actor(caf::stateful_actor<supervisor_state>* self, supe
   feed(self, on::start{});
   return {
       [self](const supervisor_input& in) { feed(self, in.event); },
+      [self](const child_order& in) -> caf::result<child_answer> {
+        auto order = in.order;
+        order.request = ++self->state.last_order;
+        auto promise = self->make_response_promise();
+        self->state.orders.emplace(order.request, promise);
+        feed(self, order);
+        return promise;
+      },
+      [self](const children_query&) {
+        return children_answer{self->state.decide->which_children(), self->state.decide->count_children()};
+      },
       [self](ready_atom) -> caf::result<bool> {
         if (self->state.up) return true;
         auto promise = self->make_response_promise();

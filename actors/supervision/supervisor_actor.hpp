@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -38,13 +39,16 @@ struct supervisor_config {
 struct supervisor_state {
   std::optional<machine> decide;
   std::shared_ptr<child_launcher> launcher;
+  std::map<std::uint64_t, caf::response_promise> orders;  ///< Whoever waits for the end of an order, by its number.
+  std::uint64_t last_order = 0;
   bool up = false;
   std::vector<caf::response_promise> asked_ready;  ///< Whoever asked before the children had been started.
   static inline const char* name = "supervisor";
 };
 
 /// A supervisor; it starts its children at once.
-/// Messages: supervisor_input; ready_atom (answered with true once each child had its turn to start). An exit message
+/// Messages: supervisor_input; child_order and children_query (protocol.hpp); ready_atom (answered with true once each
+/// child had its turn to start). An exit message
 /// stops the children in reverse order, then the supervisor quits with its reason; a kill does not.
 /// It quits with user_shutdown when it finished by itself, and with the first cause (exits.hpp) when it gave up. A
 /// config that `check` refuses makes it quit at once with that failure.

@@ -9,6 +9,10 @@
 /// The first block of CAF type ids; the next block may begin at `caf::id_block::cadre_supervision::end`.
 CAF_BEGIN_TYPE_ID_BLOCK(cadre_supervision, caf::first_custom_type_id)
 CAF_ADD_TYPE_ID(cadre_supervision, (cadre::actors::supervision::supervisor_input))
+CAF_ADD_TYPE_ID(cadre_supervision, (cadre::actors::supervision::child_order))
+CAF_ADD_TYPE_ID(cadre_supervision, (cadre::actors::supervision::child_answer))
+CAF_ADD_TYPE_ID(cadre_supervision, (cadre::actors::supervision::children_query))
+CAF_ADD_TYPE_ID(cadre_supervision, (cadre::actors::supervision::children_answer))
 CAF_ADD_TYPE_ID(cadre_supervision, (cadre::actors::supervision::start_order))
 CAF_ADD_TYPE_ID(cadre_supervision, (cadre::actors::supervision::stop_order))
 CAF_ADD_TYPE_ID(cadre_supervision, (cadre::actors::supervision::child_report))
@@ -29,6 +33,10 @@ CAF_END_TYPE_ID_BLOCK(cadre_supervision)
 
 // Immutable once sent and never serialised: Cadre links caf_core alone, bytes between nodes are made by schemas/codec.
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::supervision::supervisor_input)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::supervision::child_order)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::supervision::child_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::supervision::children_query)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::supervision::children_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::supervision::start_order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::supervision::stop_order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::supervision::child_report)

@@ -176,7 +176,9 @@ BOOST_AUTO_TEST_CASE(contradictory_specs_are_refused) {
   f.intensity = -1;
   BOOST_TEST(!ok(f, c));
   f = flags(restart_strategy::dynamic);
-  BOOST_TEST(!ok(f, c));
+  BOOST_TEST(ok(f, c));
+  BOOST_TEST(!check(f, {}).has_value());
+  BOOST_TEST(!check(f, {kid("a"), kid("b")}).has_value());
   BOOST_TEST(!check(flags(), {c, c}).has_value());
 }
 

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <random>
+#include <set>
 
 using namespace cadre;
 using namespace cadre::actors::supervision;
@@ -27,6 +28,7 @@ class world {
     if (!over()) feed(on::stop{exit_reason::shutdown});
     for (int i = 0; i < 2000 && !over() && broken_.empty(); ++i) answer_someone();
     if (broken_.empty() && !over()) broken_ = "a stop did not end";
+    if (broken_.empty() && !asked_.empty()) broken_ = "an order was never answered";
     for (const auto& [id, b] : bodies_)
       if (broken_.empty() && b != body::none) broken_ = "finished while " + id + " was not down";
     return broken_;
@@ -38,7 +40,7 @@ class world {
   bool over() const { return sut_.done(); }
 
   supervisor_flags draw_flags() {
-    auto f = flags(static_cast<restart_strategy>(pick(3)), pick(5));
+    auto f = flags(static_cast<restart_strategy>(pick(4)), pick(5));
     f.wait.jitter = 0.3;
     f.root = pick(4) == 0;
     return f;
@@ -46,9 +48,9 @@ class world {
 
   std::vector<child_spec> draw_children() {
     std::vector<child_spec> all;
-    for (int i = 0, n = 1 + pick(5); i < n; ++i) {
+    for (int i = 0, n = pool() ? 1 : 1 + pick(5); i < n; ++i) {
       all.push_back(kid(std::string(1, static_cast<char>('a' + i)), static_cast<restart_type>(pick(3)), pick(3) == 0));
-      bodies_[all.back().id.text] = body::none;
+      if (!pool()) bodies_[all.back().id.text] = body::none;
     }
     return all;
   }
@@ -57,14 +59,21 @@ class world {
     for (const auto& a : sut_.handle(e, now_)) {
       if (const auto* s = std::get_if<act::start>(&a)) on_start(s->id.text);
       if (const auto* s = std::get_if<act::stop>(&a)) on_stop(s->id.text);
+      if (const auto* answer = std::get_if<act::answer>(&a)) on_answer(*answer);
       if (const auto* t = std::get_if<act::timer>(&a)) timers_.push_back(*t);
       if (const auto* r = std::get_if<act::report>(&a)) on_report(*r);
       if (std::holds_alternative<act::give_up>(a) && flags_.root) broken_ = "the root gave up";
     }
   }
 
+  bool pool() const { return flags_.strategy == restart_strategy::dynamic; }
+
+  void on_answer(const act::answer& a) {
+    if (asked_.erase(a.request) == 0) broken_ = "an order answered twice or never given";
+  }
+
   void on_start(const std::string& id) {
-    if (bodies_.at(id) != body::none) broken_ = "two lives of " + id;
+    if (bodies_[id] != body::none) broken_ = "two lives of " + id;
     if (stopped_) broken_ = "start of " + id + " after the stop";
     bodies_[id] = body::starting;
   }
@@ -94,6 +103,7 @@ class world {
   }
 
   std::string some_child() {
+    if (bodies_.empty()) return "nobody";
     auto at = bodies_.begin();
     std::advance(at, pick(static_cast<int>(bodies_.size())));
     return at->first;
@@ -106,6 +116,7 @@ class world {
 
   void answer_someone() {
     const auto id = some_child();
+    if (!bodies_.contains(id)) return;
     const auto b = bodies_[id];
     if (b == body::asked_to_stop || (b == body::alive && pick(6) == 0)) return die(id);
     if (b != body::starting) return;
@@ -142,10 +153,21 @@ class world {
   }
 
   void order() {
-    const auto id = some_child();
-    const auto what = static_cast<on::order::kind>(pick(3));
-    if (what == on::order::kind::restart) forget(id);
-    feed(on::order{what, {id}});
+    on::order o;
+    o.id = {some_child()};
+    o.what = static_cast<on::order::kind>(pick(5));
+    if (o.what == on::order::kind::add) {
+      o.id = {std::string(1, static_cast<char>('a' + pick(7)))};
+      if (!pool()) o.spec = kid(o.id.text, static_cast<restart_type>(pick(3)), pick(3) == 0);
+    }
+    o.request = ++requests_;
+    asked_.insert(o.request);
+    // An order to restart closes the account of a child, and so does one that lifts a quarantine.
+    const auto state = sut_.state_of(o.id);
+    const bool lifts = o.what == on::order::kind::start && state == agent_state::quarantined;
+    if (o.what == on::order::kind::restart || lifts) forget(o.id.text);
+    if (!state) restarts_.erase(o.id.text);
+    feed(o);
   }
 
   std::mt19937 dice_;
@@ -156,6 +178,8 @@ class world {
   std::vector<act::timer> timers_;
   std::map<std::string, std::int64_t> restarts_;
   std::deque<std::pair<steady_time, std::string>> counted_;
+  std::set<std::uint64_t> asked_;
+  std::uint64_t requests_ = 0;
   std::string broken_;
   bool stopped_ = false;
 };

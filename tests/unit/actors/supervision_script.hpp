@@ -42,6 +42,9 @@ struct as_text {
   std::string operator()(const act::timer& a) const {
     return "timer " + (a.id.empty() ? "*" : a.id.text) + " " + std::to_string(a.delay.count());
   }
+  std::string operator()(const act::answer& a) const {
+    return std::to_string(a.request) + " " + std::string{to_text(a.how)};
+  }
   std::string operator()(const act::report&) const { return {}; }
   std::string operator()(const act::up&) const { return "up"; }
   std::string operator()(const act::give_up& a) const { return "give_up: " + a.cause.message; }
@@ -78,6 +81,13 @@ class stage {
     return feed(on::down{{id}, {}, why, {why == exit_reason::error ? errc::crashed : errc::none, cause}});
   }
   std::string order(on::order::kind what, const std::string& id) { return feed(on::order{what, {id}}); }
+  /// An order that wants an answer.
+  std::string ask(std::uint64_t request, on::order::kind what, const std::string& id) {
+    return feed(on::order{what, {id}, {}, request});
+  }
+  std::string ask_add(std::uint64_t request, const child_spec& spec) {
+    return feed(on::order{on::order::kind::add, spec.id, spec, request});
+  }
   std::string stop() { return feed(on::stop{exit_reason::shutdown}); }
   /// The last timer set runs out.
   std::string ring() {
