@@ -17,6 +17,7 @@ machine::machine(supervisor_flags flags, std::vector<child_spec> children, rando
     c.spec = std::move(spec);
     children_.push_back(std::move(c));
   }
+  index();
 }
 
 std::vector<act::action> machine::handle(const on::event& e, steady_time now) {
@@ -42,19 +43,19 @@ const child_spec* machine::spec_of(const agent_path& id) const {
 }
 
 std::size_t machine::alive() const {
-  return static_cast<std::size_t>(std::count_if(children_.begin(), children_.end(), is_alive));
+  return alive_.size();
 }
 
 void machine::take(const on::start&, steady_time) {
   if (mode_ != mode::fresh) return;
   mode_ = mode::open;
-  for (auto& c : children_) c.now = phase::queued;
+  for (auto& c : children_) enter(c, phase::queued);
 }
 
 void machine::take(const on::started& e, steady_time now) {
   auto* c = find(e.id);
   if (c == nullptr || c->now != phase::starting) return;
-  c->now = phase::running;
+  enter(*c, phase::running);
   c->token = e.token;
   c->was_up = true;
   c->if_no_start.reset();
@@ -68,12 +69,12 @@ void machine::take(const on::start_failed& e, steady_time now) {
   c->no_start = e.cause;
   if (to_be_stopped(*c)) return begin_rest(*c, exit_reason::error, e.cause);
   if (c->if_no_start) {
-    c->now = *std::exchange(c->if_no_start, std::nullopt);
+    enter(*c, *std::exchange(c->if_no_start, std::nullopt));
     return report(*c, visible(c->now), exit_reason::error, e.cause);
   }
   const bool first_attempt = !up_ && !c->was_up && c->restarts == 0;
   if (first_attempt && !c->spec.branch && !flags_.root) {
-    c->now = phase::idle;
+    enter(*c, phase::idle);
     report(*c, agent_state::stopped, exit_reason::error, e.cause);
     close(act::give_up{first_cause(*c, e.cause)});
   } else if (c->spec.restart == restart_type::temporary) {
@@ -87,14 +88,14 @@ void machine::take(const on::unavailable& e, steady_time) {
   auto* c = find(e.id);
   if (c == nullptr || c->now != phase::starting) return;
   if (to_be_stopped(*c)) return begin_rest(*c, exit_reason::noconnection, e.cause);
-  c->now = phase::waiting;
+  enter(*c, phase::waiting);
   c->if_no_start.reset();
   report(*c, agent_state::waiting, exit_reason::noconnection, e.cause);
 }
 
 void machine::take(const on::available& e, steady_time) {
   auto* c = find(e.id);
-  if (c != nullptr && c->now == phase::waiting && mode_ == mode::open) c->now = phase::queued;
+  if (c != nullptr && c->now == phase::waiting && mode_ == mode::open) enter(*c, phase::queued);
 }
 
 void machine::take(const on::down& e, steady_time now) {
@@ -132,8 +133,36 @@ machine::child* machine::find(const agent_path& id) {
 }
 
 const machine::child* machine::find(const agent_path& id) const {
-  const auto at = std::find_if(children_.begin(), children_.end(), [&](const child& c) { return c.spec.id == id; });
-  return at == children_.end() ? nullptr : &*at;
+  const auto at = places_.find(id);
+  return at == places_.end() ? nullptr : &children_[at->second];
+}
+
+void machine::count(const child& c, bool in) {
+  const auto put = [&](std::set<std::size_t>& among) {
+    in ? void(among.insert(index_of(c))) : void(among.erase(index_of(c)));
+  };
+  const auto add = [&](std::size_t& sum) { in ? ++sum : --sum; };
+  if (c.now == phase::queued) put(queued_);
+  if (is_alive(c)) put(alive_);
+  if (c.now == phase::starting && c.sequenced) add(in_turn_);
+  if (c.now == phase::gone) add(gone_);
+}
+
+void machine::enter(child& c, phase next) {
+  count(c, false);
+  c.now = next;
+  count(c, true);
+}
+
+void machine::index() {
+  places_.clear();
+  queued_.clear();
+  alive_.clear();
+  in_turn_ = gone_ = 0;
+  for (const auto& c : children_) {
+    places_[c.spec.id] = index_of(c);
+    count(c, true);
+  }
 }
 
 std::size_t machine::index_of(const child& c) const {
@@ -164,40 +193,32 @@ void machine::step() {
   if (mode_ != mode::open) return;
   if (group_) advance_group();
   start_next();
-  const bool in_turn = std::any_of(children_.begin(), children_.end(), [](const child& c) {
-    return c.now == phase::queued || (c.now == phase::starting && c.sequenced);
-  });
-  if (!up_ && !in_turn && !group_) {
+  if (!up_ && queued_.empty() && in_turn_ == 0 && !group_) {
     up_ = true;
     out_.emplace_back(act::up{});
   }
 }
 
 void machine::advance_group() {
-  for (auto i = children_.size(); i-- > group_->first;) {
-    auto& c = children_[i];
-    if (!is_alive(c)) continue;
+  if (!alive_.empty() && *alive_.rbegin() >= group_->first) {
+    auto& c = children_[*alive_.rbegin()];
     const auto after = after_the_end(c, phase::grouped);
     if (c.now != phase::stopping) begin_stop(c, after);
     return;
   }
   if (!group_->rested) return;
   for (auto i = group_->first; i < children_.size(); ++i)
-    if (children_[i].now == phase::grouped) children_[i].now = phase::queued;
+    if (children_[i].now == phase::grouped) enter(children_[i], phase::queued);
   group_.reset();
 }
 
 void machine::start_next() {
-  const auto in_turn = [](const child& c) { return c.now == phase::starting && c.sequenced; };
-  if (std::any_of(children_.begin(), children_.end(), in_turn)) return;
-  const auto next =
-      std::find_if(children_.begin(), children_.end(), [](const child& c) { return c.now == phase::queued; });
-  if (next != children_.end()) begin_start(*next, true);
+  if (in_turn_ == 0 && !queued_.empty()) begin_start(children_[*queued_.begin()], true);
 }
 
 void machine::begin_start(child& c, bool sequenced) {
-  c.now = phase::starting;
   c.sequenced = sequenced;
+  enter(c, phase::starting);
   c.no_start = {};
   c.token = {};
   report(c, agent_state::starting);
@@ -207,7 +228,7 @@ void machine::begin_start(child& c, bool sequenced) {
 void machine::begin_stop(child& c, phase after) {
   c.after_stop = after;
   if (c.now == phase::stopping) return;
-  c.now = phase::stopping;
+  enter(c, phase::stopping);
   out_.emplace_back(act::stop{c.spec.id});
 }
 
@@ -217,16 +238,16 @@ bool machine::to_be_stopped(const child& c) const {
 
 void machine::begin_rest(child& c, exit_reason reason, const failure& cause) {
   if (mode_ == mode::closing)
-    c.now = phase::idle;
+    enter(c, phase::idle);
   else
-    c.now = after_the_end(c, phase::grouped);
+    enter(c, after_the_end(c, phase::grouped));
   c.token = {};
   c.if_no_start.reset();
   report(c, c.now == phase::grouped ? agent_state::backoff : agent_state::stopped, reason, cause);
 }
 
 void machine::ended_while_stopping(child& c, const on::down& e) {
-  c.now = mode_ == mode::closing ? phase::idle : c.after_stop;
+  enter(c, mode_ == mode::closing ? phase::idle : c.after_stop);
   c.token = {};
   if (c.now == phase::queued || c.now == phase::grouped)
     report(c, agent_state::backoff, e.reason, e.cause);
@@ -242,7 +263,7 @@ void machine::life_failed(child& c, exit_reason reason, const failure& cause, st
     return child_done(c, reason, cause);
   if (reason != exit_reason::noconnection) return count_and_restart(c, reason, cause, now);
   // Not the child's fault, so it neither counts nor is slowed down.
-  c.now = phase::waiting;
+  enter(c, phase::waiting);
   report(c, agent_state::waiting, reason, cause);
   if (has_groups()) restart_group(flags_.strategy == restart_strategy::one_for_all ? 0 : index_of(c), milliseconds{0});
 }
@@ -254,7 +275,7 @@ void machine::count_and_restart(child& c, exit_reason reason, const failure& cau
   ++c.restarts;
   const auto delay = next_delay(c);
   c.token = {};
-  c.now = phase::backoff;
+  enter(c, phase::backoff);
   report(c, agent_state::backoff, reason, cause);
   if (has_groups()) return restart_group(flags_.strategy == restart_strategy::one_for_all ? 0 : index_of(c), delay);
   if (delay == milliseconds{0}) return begin_start(c, false);
@@ -273,12 +294,12 @@ void machine::restart_group(std::size_t first, milliseconds delay) {
     auto& c = children_[i];
     if (c.spec.restart == restart_type::temporary) {
       if (c.now == phase::stopping) c.after_stop = after_the_end(c, phase::ended);
-      if (!is_alive(c) && c.now != phase::stopped) c.now = after_the_end(c, phase::ended);
+      if (!is_alive(c) && c.now != phase::stopped) enter(c, after_the_end(c, phase::ended));
     } else if (c.now == phase::stopping) {
       c.after_stop = phase::grouped;
     } else if (!is_alive(c) && c.now != phase::quarantined) {
       ++c.generation;
-      c.now = phase::grouped;
+      enter(c, phase::grouped);
     }
   }
 }
@@ -289,17 +310,17 @@ void machine::too_many(child& c, exit_reason reason, const failure& cause) {
   if (c.spec.branch || flags_.root) {
     // Its failures are dealt with; left in the window they would make a healthy sibling's next restart one too many.
     forget(c);
-    c.now = phase::quarantined;
+    enter(c, phase::quarantined);
     report(c, agent_state::quarantined, reason, first);
     return;
   }
-  c.now = phase::idle;
+  enter(c, phase::idle);
   report(c, agent_state::stopped, reason, first);
   close(act::give_up{first});
 }
 
 void machine::child_done(child& c, exit_reason reason, const failure& cause) {
-  c.now = after_the_end(c, phase::ended);
+  enter(c, after_the_end(c, phase::ended));
   c.token = {};
   report(c, agent_state::stopped, reason, cause);
   if (!c.spec.significant || flags_.auto_shutdown == auto_shutdown::never) return;
@@ -318,23 +339,21 @@ void machine::close(act::action last) {
   group_.reset();
   for (auto& c : children_) {
     ++c.generation;
-    if (c.now == phase::queued) c.now = phase::idle;
+    if (c.now == phase::queued) enter(c, phase::idle);
     if (c.now == phase::backoff || c.now == phase::waiting || c.now == phase::grouped) {
-      c.now = phase::idle;
+      enter(c, phase::idle);
       report(c, agent_state::stopped, exit_reason::shutdown);
     }
   }
 }
 
 void machine::close_step() {
-  for (auto i = children_.size(); i-- > 0;) {
-    auto& c = children_[i];
-    if (!is_alive(c)) continue;
-    begin_stop(c, phase::idle);
+  for (auto at = alive_.rbegin(); at != alive_.rend(); ++at) {
+    begin_stop(children_[*at], phase::idle);
     // A pool has no order to keep, and may be large: its children stop side by side.
     if (!pool_) return;
   }
-  if (alive() > 0) return;
+  if (!alive_.empty()) return;
   mode_ = mode::done;
   out_.push_back(last_);
 }

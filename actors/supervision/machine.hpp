@@ -11,7 +11,9 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -281,6 +283,10 @@ class machine {
   void settle();
   void sweep();
 
+  /// The only way to change a child's phase: keeps the sums below.
+  void enter(child& c, phase next);
+  void count(const child& c, bool in);
+  void index();
   child* find(const agent_path& id);
   [[nodiscard]] const child* find(const agent_path& id) const;
   [[nodiscard]] std::size_t index_of(const child& c) const;
@@ -316,6 +322,12 @@ class machine {
 
   supervisor_flags flags_;
   std::vector<child> children_;
+  // What each event would otherwise search all children for; a branch may have 100,000.
+  std::unordered_map<agent_path, std::size_t> places_;
+  std::set<std::size_t> queued_, alive_;  ///< Places in `children_`.
+  std::size_t in_turn_ = 0;               ///< Children that start in sequence; the next one waits.
+  std::size_t gone_ = 0;
+  std::size_t asks_ = 0;
   std::optional<child_spec> pool_;  ///< What each child of a dynamic supervisor is made of.
   std::uint64_t pool_ids_ = 0;
   random jitter_;

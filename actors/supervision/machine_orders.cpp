@@ -37,7 +37,7 @@ void machine::order_start(child& c, const on::order& e) {
   }
   c.if_no_start = c.now;
   ++c.generation;
-  c.now = in_group(c) ? phase::grouped : phase::queued;
+  enter(c, in_group(c) ? phase::grouped : phase::queued);
   expect(c, e);
 }
 
@@ -49,7 +49,7 @@ void machine::order_terminate(child& c, const on::order& e) {
     return begin_stop(c, after);
   }
   if (c.now != phase::stopped) {
-    c.now = after;
+    enter(c, after);
     ++c.generation;
     report(c, agent_state::stopped, exit_reason::shutdown);
   }
@@ -66,7 +66,7 @@ void machine::order_restart(child& c, const on::order& e) {
     if (!in_group(c)) begin_stop(c, phase::queued);
   } else if (c.now != phase::grouped) {
     ++c.generation;
-    c.now = in_group(c) ? phase::grouped : phase::queued;
+    enter(c, in_group(c) ? phase::grouped : phase::queued);
   }
 }
 
@@ -75,7 +75,7 @@ void machine::order_remove(child& c, const on::order& e) {
   const bool coming = c.now == phase::queued || c.now == phase::starting || c.now == phase::backoff ||
                       c.now == phase::grouped || c.now == phase::waiting;
   if (coming) return answer(e, act::outcome::restarting);
-  c.now = phase::gone;
+  enter(c, phase::gone);
   answer(e, act::outcome::ok);
 }
 
@@ -92,17 +92,18 @@ void machine::order_add(const on::order& e) {
   if (auto* old = find(c.spec.id); old != nullptr) {
     if (!is_over(*old))
       return answer(e, is_alive(*old) ? act::outcome::already_started : act::outcome::already_present);
-    old->now = phase::gone;
+    enter(*old, phase::gone);
     sweep();
   }
   c.added = true;
   c.if_no_start = phase::gone;
+  places_[c.spec.id] = children_.size();
   children_.push_back(std::move(c));
   auto& added = children_.back();
   expect(added, e);
   // The children of a pool know no order, so none waits for another's start.
   if (pool_) return begin_start(added, false);
-  added.now = in_group(added) ? phase::grouped : phase::queued;
+  enter(added, in_group(added) ? phase::grouped : phase::queued);
 }
 
 void machine::answer(const on::order& e, act::outcome how, failure cause) {
@@ -110,15 +111,18 @@ void machine::answer(const on::order& e, act::outcome how, failure cause) {
 }
 
 void machine::expect(child& c, const on::order& e) {
-  if (e.request != 0) c.asks.push_back({e.request, e.what != on::order::kind::terminate});
+  if (e.request == 0) return;
+  c.asks.push_back({e.request, e.what != on::order::kind::terminate});
+  ++asks_;
 }
 
 void machine::settle() {
+  if (asks_ == 0) return;
   for (auto& c : children_) {
     if (c.asks.empty() || c.now == phase::stopping) continue;
     const bool runs = c.now == phase::running || c.now == phase::waiting;
     const bool to_run = c.now == phase::queued || c.now == phase::starting || c.now == phase::grouped;
-    std::erase_if(c.asks, [&](const ask& a) {
+    asks_ -= std::erase_if(c.asks, [&](const ask& a) {
       if (a.start && to_run) return false;
       act::answer said{a.request, act::outcome::ok, c.spec.id, {}};
       if (a.start && !runs) {
@@ -133,11 +137,13 @@ void machine::settle() {
 }
 
 void machine::sweep() {
+  if (gone_ == 0) return;
   for (auto i = children_.size(); i-- > 0;) {
     if (children_[i].now != phase::gone) continue;
     if (group_ && i < group_->first) --group_->first;
     children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(i));
   }
+  index();
 }
 
 bool machine::is_over(const child& c) {
