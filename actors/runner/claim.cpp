@@ -23,6 +23,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds look_again{5};
 constexpr milliseconds lock_wait_max{2'000};
+constexpr milliseconds exit_wait_max{200};
 
 std::string plain_path(const std::string& base) {
   std::error_code error;
@@ -41,15 +42,22 @@ std::set<pid_t> ancestry() {
   return out;
 }
 
-std::vector<process_entry> find_orphans(const std::string& prefix, const std::set<pid_t>& spared) {
-  std::vector<process_entry> out;
+struct orphans {
+  std::vector<process_entry> marked;  ///< With their descendants.
+  bool exiting = false;               ///< Somebody is about to be dead, and can't be asked any more whose he is.
+};
+
+orphans find_orphans(const std::string& prefix, const std::set<pid_t>& spared) {
+  orphans out;
   for (const pid_t pid : all_processes()) {
     if (spared.contains(pid)) continue;
     // Its start before its mark: what is killed is then the process whose mark was read, or nothing.
     const auto entry = read_entry(pid);
-    if (!entry || entry->dead || !read_mark(pid).starts_with(prefix)) continue;
-    out.push_back(*entry);
-    add_descendants(pid, out);
+    if (!entry || entry->dead) continue;
+    out.exiting = out.exiting || entry->exiting;
+    if (!read_mark(pid).starts_with(prefix)) continue;
+    out.marked.push_back(*entry);
+    add_descendants(pid, out.marked);
   }
   return out;
 }
@@ -76,27 +84,26 @@ void base_claim::take(milliseconds limit) {
 
 void base_claim::end_orphans(milliseconds limit) {
   const auto spared = ancestry();
-  const auto until = clock::now() + limit;
+  const auto begun = clock::now();
   std::set<std::pair<pid_t, std::uint64_t>> seen;
-  while (true) {
-    const auto left = find_orphans(base_ + '/', spared);
-    if (left.empty()) {
-      ended_ = seen.size();
-      if (ended_ > 0) log::warn("killed {} processes that an earlier life of this node left running", ended_);
-      return;
-    }
+  // Who forks or executes something while he is looked at may be missed: two looks in a row must find nobody.
+  for (int clean = 0; clean < 2; std::this_thread::sleep_for(look_again)) {
+    const auto [left, exiting] = find_orphans(base_ + '/', spared);
     for (const process_entry& entry : left) {
       seen.emplace(entry.pid, entry.start_ticks);
       signal_exactly(entry, SIGKILL);
     }
-    if (clock::now() >= until) {
+    const auto waited = clock::now() - begun;
+    clean = left.empty() && (!exiting || waited >= exit_wait_max) ? clean + 1 : 0;
+    if (!left.empty() && waited >= limit) {
       ended_ = seen.size() - std::min(seen.size(), left.size());
       log::error("{} processes that an earlier life of this node left running will not die, such as pid {}",
                  left.size(), left.front().pid);
       return;
     }
-    std::this_thread::sleep_for(look_again);
   }
+  ended_ = seen.size();
+  if (ended_ > 0) log::warn("killed {} processes that an earlier life of this node left running", ended_);
 }
 
 }  // namespace cadre::actors

@@ -38,7 +38,7 @@ std::vector<kin_finder::found> kin_finder::living_orphans(const std::vector<run_
     }
     found f{*entry, read_mark(pid)};
     if (f.mark.empty() && same) f.mark = known->second.mark;
-    marks[pid] = {entry->start_ticks, f.mark};
+    if (!f.mark.empty()) marks[pid] = {entry->start_ticks, f.mark};
     out.push_back(std::move(f));
   }
   marks_ = std::move(marks);

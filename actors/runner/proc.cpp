@@ -16,6 +16,8 @@
 namespace cadre::actors {
 namespace {
 
+/// PF_EXITING of the kernel's sched.h.
+constexpr unsigned process_exits = 0x4;
 constexpr std::size_t descendants_max = 4'096;
 constexpr std::size_t environment_bytes_max = 2 * 1024 * 1024;
 
@@ -91,14 +93,16 @@ std::optional<process_entry> read_entry(pid_t pid) {
   process_entry out;
   out.pid = pid;
   char state = 'Z';
+  unsigned flags = 0;
   unsigned long long start = 0;
-  // Fields 3 to 5 and 22 of proc(5).
+  // Fields 3 to 5, 9 and 22 of proc(5).
   if (std::sscanf(text->c_str() + after_name + 1,
-                  " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state, &out.parent,
-                  &out.group, &start) != 4)
+                  " %c %d %d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state, &out.parent,
+                  &out.group, &flags, &start) != 5)
     return std::nullopt;
   out.start_ticks = start;
   out.dead = state == 'Z' || state == 'X';
+  out.exiting = (flags & process_exits) != 0;
   return out;
 }
 

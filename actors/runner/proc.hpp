@@ -21,6 +21,7 @@ struct process_entry {
   pid_t group = 0;
   std::uint64_t start_ticks = 0;  ///< Clock ticks since boot.
   bool dead = false;              ///< A zombie: it runs no more, its parent has not asked how it ended.
+  bool exiting = false;           ///< On its way there; its environment may be gone already.
 };
 
 /// None if there is no such process.
