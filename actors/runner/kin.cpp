@@ -33,27 +33,31 @@ std::vector<kin_finder::found> kin_finder::living_orphans(const std::vector<run_
     const bool same = known != marks_.end() && known->second.start_ticks == entry->start_ticks;
     if (entry->dead) {
       // Not a child of our own group: that is for whoever made it to wait for.
-      if (same || entry->group != own_group_) waitpid(pid, nullptr, WNOHANG);
+      if (entry->group != own_group_ || (same && !known->second.mark.empty())) waitpid(pid, nullptr, WNOHANG);
       continue;
     }
-    found f{*entry, read_mark(pid)};
+    found f{*entry, read_mark(pid), same};
     if (f.mark.empty() && same) f.mark = known->second.mark;
-    if (!f.mark.empty()) marks[pid] = {entry->start_ticks, f.mark};
+    marks[pid] = {entry->start_ticks, f.mark};
     out.push_back(std::move(f));
   }
   marks_ = std::move(marks);
   return out;
 }
 
-std::vector<process_entry> kin_finder::members(const run_kin& run, const std::vector<run_kin>& runs) {
+kin_finder::kin kin_finder::members(const run_kin& run, const std::vector<run_kin>& runs) {
   std::vector<run_kin> others;
   for (const run_kin& k : runs)
     if (k.mark != run.mark) others.push_back(k);
-  std::vector<process_entry> out;
+  kin out;
   for (const found& f : living_orphans(runs)) {
     if (!ends_with({f.entry.group, f.entry.start_ticks, f.mark}, run, others, base_, own_group_)) continue;
-    out.push_back(f.entry);
-    add_descendants(f.entry.pid, out);
+    if (f.mark.empty() && !f.seen_before) {
+      out.undecided = true;
+      continue;
+    }
+    out.living.push_back(f.entry);
+    add_descendants(f.entry.pid, out.living);
   }
   return out;
 }

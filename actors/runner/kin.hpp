@@ -37,9 +37,14 @@ class kin_finder {
   /// `base`: the folder whose subfolders are the marks.
   explicit kin_finder(std::string base);
 
+  struct kin {
+    std::vector<process_entry> living;
+    bool undecided = false;  ///< Somebody has no mark; that may pass (he is executing a program): look again.
+  };
+
   /// Living descendants of the run, its leader not among them, that are found now. Reaps orphans that are dead.
   /// `runs`: all runs, this one included. Costs one small read where there are none.
-  std::vector<process_entry> members(const run_kin& run, const std::vector<run_kin>& runs);
+  kin members(const run_kin& run, const std::vector<run_kin>& runs);
 
   /// To be called now and then while runs live: reaps dead orphans, and learns whose the living are before they
   /// overwrite their environment (as programs do that set their title).
@@ -49,6 +54,7 @@ class kin_finder {
   struct found {
     process_entry entry;
     std::string mark;
+    bool seen_before = false;
   };
   struct memory {
     std::uint64_t start_ticks = 0;

@@ -249,7 +249,7 @@ void process_host::loop::perform(child& c, child_action action) {
       ::kill(-c.os.pid, SIGTERM);
       // A stopped process would not notice.
       ::kill(-c.os.pid, SIGCONT);
-      for (const process_entry& kin : kin_of(c)) {
+      for (const process_entry& kin : kin_of(c).living) {
         if (kin.group == c.os.pid) continue;
         signal_exactly(kin, SIGTERM);
         signal_exactly(kin, SIGCONT);
@@ -259,10 +259,10 @@ void process_host::loop::perform(child& c, child_action action) {
       ::kill(-c.os.pid, SIGKILL);
       return;
     case child_action::check: {
-      const auto living = kin_of(c);
+      const auto [living, undecided] = kin_of(c);
       for (const process_entry& kin : living) signal_exactly(kin, SIGKILL);
       // Who forks while he is looked at may be missed: where there was somebody, two looks in a row must find nobody.
-      const bool seen_before = std::exchange(c.kin_seen, !living.empty());
+      const bool seen_before = std::exchange(c.kin_seen, undecided || !living.empty());
       c.end.group_checked(clock::now(), seen_before || c.kin_seen);
       return;
     }
@@ -284,11 +284,11 @@ std::vector<run_kin> process_host::loop::runs() const {
 }
 
 /// Living descendants of its leader, wherever they went.
-std::vector<process_entry> process_host::loop::kin_of(child& c) {
+kin_finder::kin process_host::loop::kin_of(child& c) {
   const bool leader_there = static_cast<bool>(c.os.pidfd);
   if (leader_there) note_start(c);
   auto out = kin_.members({c.os.pid, c.start_ticks, c.scratch}, runs());
-  if (leader_there) add_descendants(c.os.pid, out);
+  if (leader_there) add_descendants(c.os.pid, out.living);
   return out;
 }
 

@@ -68,7 +68,7 @@ class process_host::loop {
   result<spawned> try_spawn(const process_spec& spec, const std::string& scratch) const;
   void perform(child& c, child_action action);
   static void note_start(child& c);
-  std::vector<process_entry> kin_of(child& c);
+  kin_finder::kin kin_of(child& c);
   std::vector<run_kin> runs() const;
   void look_at_kin();
   void watch(child& c, source what, int fd, std::uint32_t events);
