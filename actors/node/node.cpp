@@ -152,6 +152,7 @@ class running_node {
     c.bus = bus_;
     c.node_host = node_host_;
     c.commands = commands_;
+    c.database_lost = [signs = signs_] { signs->lost_database(); };
     leader_ = system_.spawn<caf::detached>(leader_actor, std::move(c));
   }
 

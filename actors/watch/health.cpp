@@ -102,7 +102,15 @@ std::vector<health_reason> health_machine::reasons(const vital_signs& signs, ste
   const bool led = now - std::max(signs.leader_heard, awake_since_) < limits_.leader_max;
   if (bus_lost_ || !led) writer_in_reach_since_ = now;
   // Without the bus or a leader nothing can commit: the cause is named, not what follows from it.
-  silent(ailment::database, {}, std::max(signs.committed, writer_in_reach_since_), limits_.commit_max);
+  const bool lost = signs.database_lost > std::max(signs.committed, awake_since_) &&
+                    now - signs.database_lost < limits_.database_retry_max;
+  if (!lost) {
+    database_lost_.reset();
+    silent(ailment::database, {}, std::max(signs.committed, writer_in_reach_since_), limits_.commit_max);
+  } else {
+    if (!database_lost_) database_lost_ = signs.database_lost;
+    out.push_back({ailment::database, {}, *database_lost_});
+  }
   if (bus_lost_) out.push_back({ailment::bus, {}, *bus_lost_});
   if (!led) out.push_back({ailment::no_leader, {}, std::max(signs.leader_heard, awake_since_)});
   return out;

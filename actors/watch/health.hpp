@@ -23,7 +23,7 @@ enum class health_state {
 enum class ailment {
   scheduler,  ///< No scheduler thread took a message in time: something blocks all of them.
   agent,      ///< An agent did not answer in time: its actor blocks a scheduler thread, or its mailbox is endless.
-  database,   ///< The leader is there, but nothing commits.
+  database,   ///< It can't be reached, or the leader is there and nothing commits.
   bus,        ///< No connection to nats-server.
   no_leader   ///< Nobody who leads was heard of.
 };
@@ -56,6 +56,8 @@ struct health_limits {
   std::chrono::milliseconds agent_max{30'000};     ///< A question to an agent. A busy one answers late.
   std::chrono::milliseconds leader_max{10'000};    ///< A leader's heartbeats; two leases are right.
   std::chrono::milliseconds commit_max{10'000};    ///< Commits; a node reports each second.
+  /// A failure to reach the database counts until something commits, at most this long: attempts go on meanwhile.
+  std::chrono::milliseconds database_retry_max{15'000};
   /// Looks that come later than this after the one before mean that the node itself was frozen: silence meanwhile is
   /// nobody else's fault.
   std::chrono::milliseconds look_gap_max{3'000};
@@ -71,8 +73,9 @@ struct vital_signs {
   std::optional<steady_time> ping_waits_since;  ///< When the ping that is unanswered was sent; none: all answered.
   std::vector<silent_agent> silent;             ///< Asked and still without an answer.
   bool bus_connected = true;
-  steady_time leader_heard;  ///< Last heartbeat of a leader; never: the epoch of the clock.
-  steady_time committed;     ///< Last answer of the writer that something is committed.
+  steady_time leader_heard;   ///< Last heartbeat of a leader; never: the epoch of the clock.
+  steady_time committed;      ///< Last answer of the writer that something is committed.
+  steady_time database_lost;  ///< Last failure to reach the database (control nodes try); never: as above.
   bool draining = false;
 };
 
@@ -94,6 +97,7 @@ class health_machine {
   steady_time awake_since_;  ///< No silence counts from before this.
   steady_time looked_;
   std::optional<steady_time> bus_lost_;
+  std::optional<steady_time> database_lost_;
   steady_time writer_in_reach_since_;  ///< Bus and leader are there since.
   health_report report_;
 };

@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 
-from company import CompanyCase, alive, process_state, processes_of, wait_for
+from company import CompanyCase, alive, cadre, process_state, processes_of, wait_for
 
 # Leaves two processes in sessions of their own, one of them an orphan at once, and hangs.
 HOLD = "#!/bin/sh\ntrap '' TERM\necho $$ >>pids\nwhile :; do sleep 1; done\n"
@@ -60,6 +60,13 @@ class Leftovers(CompanyCase):
         wait_for(c.logs, lambda: len(self.read(os.path.join(c.folder, "pids")).split()) >= 4)
         self.assertEqual(still_there(left), [])
         self.assertIsNone(self.bystander.poll())
+
+    def test_a_second_node_of_the_same_name_does_not_start(self):
+        c, left = self.started()
+        second = cadre("node", "--name", "one", "--config", c.config, "--state", c.state)
+        self.assertEqual(second.returncode, 1)
+        self.assertIn("does this node run already?", second.stderr)
+        self.assertEqual(still_there(left), left)
 
     def test_what_survives_everything_is_ended_by_the_next_node(self):
         c, left = self.started()

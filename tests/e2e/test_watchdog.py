@@ -67,6 +67,14 @@ class Watched(CompanyCase):
         self.hears("STATUS=ok")
         self.assertIn("health: degraded: bus for 0 s", c.logs(200))
 
+        # So it is without the database.
+        os.kill(c.runtime()["pid"], signal.SIGSTOP)
+        os.kill(c.runtime()["postgres_pid"], signal.SIGKILL)
+        self.hears("STATUS=degraded: database")
+        self.hears("WATCHDOG=1")
+        os.kill(c.runtime()["pid"], signal.SIGCONT)
+        self.hears("STATUS=ok")
+
         self.assertTrue(alive(node))
         os.kill(c.runtime()["pid"], signal.SIGTERM)
         self.hears("STOPPING=1")

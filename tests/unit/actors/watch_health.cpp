@@ -19,6 +19,7 @@ struct node {
                     .bus_connected = true,
                     .leader_heard = start,
                     .committed = start,
+                    .database_lost = {},
                     .draining = false};
   bool led = true;
   bool commits = true;
@@ -107,6 +108,35 @@ BOOST_AUTO_TEST_CASE(a_leader_that_is_not_heard_of_is_missed) {
   BOOST_TEST(line() == "degraded: no_leader for 10 s");
   live(60s);
   BOOST_TEST(line() == "degraded: no_leader for 70 s");
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_is_away_is_named_beside_what_follows_from_it) {
+  live(1s);
+  led = commits = false;
+  live(500ms);
+  for (int i = 0; i < 10; ++i) {
+    signs.database_lost = now;  // The node tries to reach it, in vain, every other second.
+    live(2s);
+  }
+  BOOST_TEST(line() == "degraded: database for 20 s, no_leader for 20 s");
+  BOOST_TEST(machine.alive());
+  led = true;
+  live(500ms);
+  BOOST_TEST(line() == "degraded: database for 20 s");
+  commits = true;
+  live(500ms);
+  BOOST_TEST(line() == "ok");
+}
+
+BOOST_AUTO_TEST_CASE(a_failure_that_nobody_repeats_is_forgotten) {
+  live(1s);
+  led = commits = false;
+  live(500ms);
+  signs.database_lost = now;
+  live(14'500ms);
+  BOOST_TEST(line() == "degraded: database for 14 s, no_leader for 15 s");
+  live(500ms);
+  BOOST_TEST(line() == "degraded: no_leader for 15 s");
 }
 
 BOOST_AUTO_TEST_CASE(a_node_that_was_frozen_blames_nobody) {
