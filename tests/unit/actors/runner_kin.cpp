@@ -146,7 +146,9 @@ BOOST_AUTO_TEST_CASE(another_run_keeps_what_it_left) {
   callbacks.on_exit = [&](const exit_info&) { over.set_value(); };
   const auto id = host->start(spec({"./escape.py", "stay"}), std::move(callbacks));
   BOOST_REQUIRE(id.has_value());
-  const auto pids = pids_in(printed.get_future().get(), 3);
+  auto text = printed.get_future();
+  BOOST_REQUIRE((text.wait_for(60s) == std::future_status::ready));
+  const auto pids = pids_in(text.get(), 3);
   for (const auto& pid : pids_in(run(spec({"./escape.py"})).out)) BOOST_TEST(!is_alive(pid));
   for (const auto& pid : pids) BOOST_TEST(is_alive(pid));
   host->kill(*id, 0ms);
@@ -178,10 +180,10 @@ BOOST_AUTO_TEST_CASE(what_a_killed_node_left_running_is_ended_by_the_next) {
     if (!mine.start(spec({"./escape.py", "stay"}), std::move(callbacks))) _exit(1);
     while (true) pause();
   }
+  close(ends[1]);  // So that its end, if it fails, is the end of the pipe.
   std::string text;
   for (char c = 0; std::count(text.begin(), text.end(), '\n') < 3 && read(ends[0], &c, 1) == 1;) text += c;
   close(ends[0]);
-  close(ends[1]);
   const auto pids = pids_in(text, 3);
 
   // While it lives, its base is its own.

@@ -93,6 +93,7 @@ struct fixture {
   std::atomic<bool> bus_connected{true};
   std::promise<void> release;
   std::shared_future<void> released = release.get_future().share();
+  bool unblocked = false;
   std::vector<caf::actor> agents;
   caf::actor bird;
 
@@ -109,11 +110,16 @@ struct fixture {
     });
   }
   ~fixture() {
+    unblock();  // A test that failed in between.
     for (auto& agent : agents) caf::anon_send_exit(agent, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(bird, caf::exit_reason::user_shutdown);
     caf::scoped_actor {
       system
       } -> wait_for(bird);  // It reads `agents`.
+  }
+
+  void unblock() {
+    if (!std::exchange(unblocked, true)) release.set_value();
   }
 
   std::unique_ptr<watchdog> watch(std::chrono::milliseconds scheduler_max, std::chrono::milliseconds agent_max) {
@@ -155,7 +161,7 @@ BOOST_AUTO_TEST_CASE(no_pets_while_all_scheduler_threads_are_blocked) {
   BOOST_TEST((dog->report().state == health_state::stalled));
   std::this_thread::sleep_for(400ms);  // Ten times what systemd would wait.
   BOOST_TEST(!any_pet(systemd.pending()));
-  release.set_value();
+  unblock();
   BOOST_TEST(!any_pet(systemd.until("STATUS=ok")));
   systemd.until("WATCHDOG=1");
   BOOST_TEST((dog->report().state == health_state::ok));
@@ -168,7 +174,7 @@ BOOST_AUTO_TEST_CASE(no_pets_while_one_agent_blocks_one_thread) {
   systemd.until("STATUS=stalled: agent ceo.a1");
   std::this_thread::sleep_for(400ms);
   BOOST_TEST(!any_pet(systemd.pending()));
-  release.set_value();
+  unblock();
   BOOST_TEST(!any_pet(systemd.until("STATUS=ok")));
   systemd.until("WATCHDOG=1");
 }
