@@ -10,8 +10,10 @@ constexpr std::chrono::milliseconds pause_after_failure{500};
 
 }  // namespace
 
-campaign::campaign(storage::candidate who, on_elected elected)
-    : who_{std::move(who)}, elected_{std::move(elected)}, thread_{[this] { run(); }} {}
+campaign::campaign(storage::candidate who, on_elected elected, std::function<void()> database_lost)
+    : who_{std::move(who)}, elected_{std::move(elected)}, database_lost_{std::move(database_lost)}, thread_{[this] {
+        run();
+      }} {}
 
 campaign::~campaign() {
   {
@@ -43,6 +45,7 @@ void campaign::run() {
     attempt_.reset();
     if (stopping_) return;
     if (!reign) {
+      if (reign.error().code == errc::unreachable && database_lost_) database_lost_();
       // Once per kind of trouble: the database may be away for an hour.
       if (reign.error().message != last_trouble) log::warn("no candidacy yet: {}", reign.error().message);
       last_trouble = reign.error().message;

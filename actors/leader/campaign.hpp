@@ -16,8 +16,9 @@ class campaign {
  public:
   using on_elected = std::function<void(std::shared_ptr<storage::leadership>, epoch)>;
 
-  /// `elected` is called on the campaign's thread and must not block.
-  campaign(storage::candidate who, on_elected elected);
+  /// Both are called on the campaign's thread and must not block. `database_lost` (may be empty): at each attempt that
+  /// did not reach the database.
+  campaign(storage::candidate who, on_elected elected, std::function<void()> database_lost);
   /// Stops waiting for the lock and joins the thread. A reign that was handed over is not touched.
   ~campaign();
   campaign(const campaign&) = delete;
@@ -31,6 +32,7 @@ class campaign {
 
   storage::candidate who_;
   on_elected elected_;
+  std::function<void()> database_lost_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;

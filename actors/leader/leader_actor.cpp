@@ -114,10 +114,12 @@ caf::behavior leader_actor(leader* self, leader_config config) {
   who.node = config.node;
   who.life = config.life;
   who.lease = config.company->timing.lease;
-  s.candidacy = std::make_unique<campaign>(std::move(who), [me = caf::actor_cast<caf::actor_addr>(self)](
-                                                               std::shared_ptr<storage::leadership> lead, epoch reign) {
-    if (auto target = caf::actor_cast<caf::actor>(me)) caf::anon_send(target, elected{std::move(lead), reign});
-  });
+  s.candidacy = std::make_unique<campaign>(
+      std::move(who),
+      [me = caf::actor_cast<caf::actor_addr>(self)](std::shared_ptr<storage::leadership> lead, epoch reign) {
+        if (auto target = caf::actor_cast<caf::actor>(me)) caf::anon_send(target, elected{std::move(lead), reign});
+      },
+      config.database_lost);
   self->set_down_handler([=](const caf::down_msg& down) {
     if (self->state.writer && down.source == self->state.writer.address()) end_reign(self, config);
   });

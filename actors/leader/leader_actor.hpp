@@ -25,7 +25,8 @@ struct leader_config {
   std::shared_ptr<bus::connection> bus;
   caf::actor node_host;
   caf::actor commands;
-  bus::gate_limits command_gate;  ///< Commands between the bus and the writer's mailbox.
+  std::function<void()> database_lost;  ///< See campaign.
+  bus::gate_limits command_gate;        ///< Commands between the bus and the writer's mailbox.
 };
 
 struct leader_state {

@@ -8,6 +8,8 @@
 
 #include <mutex>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace cadre::actors {
 
@@ -25,6 +27,12 @@ class agent_directory {
     std::lock_guard lock{mutex_};
     const auto found = lives_.find(path);
     return found == lives_.end() ? caf::actor{} : caf::actor_cast<caf::actor>(found->second);
+  }
+
+  /// Every path with its last life, dead ones included.
+  [[nodiscard]] std::vector<std::pair<agent_path, caf::actor_addr>> all() const {
+    std::lock_guard lock{mutex_};
+    return {lives_.begin(), lives_.end()};
   }
 
  private:

@@ -3,6 +3,8 @@
 #include "schemas/log.hpp"
 #include "schemas/subjects.hpp"
 
+#include <algorithm>
+
 namespace cadre::actors {
 
 namespace {
@@ -14,6 +16,11 @@ result<std::vector<outcome>> outcomes_of(result<envelope> answer) {
   if (!answer) return tl::unexpected{answer.error()};
   if (auto* outcomes = std::get_if<command_outcomes>(&answer->body)) return std::move(outcomes->outcomes);
   return fail(errc::bad_message, "the writer answered with something else than outcomes");
+}
+
+bool commits_something(const std::vector<outcome>& outcomes) {
+  return std::any_of(outcomes.begin(), outcomes.end(),
+                     [](const outcome& o) { return o.status == outcome_status::committed; });
 }
 
 void to_agent(const agent_directory& agents, const bus::incoming& in) {
@@ -54,14 +61,18 @@ void bus_link::reply(const std::string& reply_to, const message& answer) {
     log::warn("an answer to another node was not sent: {}", sent.error().message);
 }
 
-batch_sender writer_road(std::shared_ptr<bus::connection> bus, std::string node) {
-  return [bus = std::move(bus), node = std::move(node)](std::vector<command> commands,
-                                                        std::function<void(result<std::vector<outcome>>)> answer) {
+batch_sender writer_road(std::shared_ptr<bus::connection> bus, std::string node, std::shared_ptr<pulse> signs) {
+  return [bus = std::move(bus), node = std::move(node), signs = std::move(signs)](
+             std::vector<command> commands, std::function<void(result<std::vector<outcome>>)> answer) {
     command_batch batch;
     batch.commands = std::move(commands);
     bus->request(subjects::command(bus->settings().company, command_batch::kind),
                  bus->make_envelope("node." + node, 0, std::move(batch)), batch_timeout,
-                 [answer = std::move(answer)](result<envelope> reply) { answer(outcomes_of(std::move(reply))); });
+                 [answer = std::move(answer), signs](result<envelope> reply) {
+                   auto outcomes = outcomes_of(std::move(reply));
+                   if (outcomes && commits_something(*outcomes)) signs->committed();
+                   answer(std::move(outcomes));
+                 });
   };
 }
 
@@ -79,15 +90,16 @@ result<node_ears> listen(const std::shared_ptr<bus::connection>& bus, const std:
   });
   if (done) {
     const auto newest = std::make_shared<std::atomic<epoch>>(0);
-    done = add(subjects::heartbeat("*"),
-               [host = targets.node_host, reporter = targets.reporter, newest](bus::incoming in) {
-                 const auto* beat = std::get_if<node_heartbeat>(&in.message.body);
-                 if (!beat) return;
-                 // A new leader knows nobody's free slots: tell it now, not at the next report.
-                 if (beat->leads && beat->leader_epoch > newest->exchange(std::max(newest->load(), beat->leader_epoch)))
-                   caf::anon_send(reporter, leader_seen_atom_v);
-                 caf::anon_send(host, supervision::incoming_heartbeat{*beat});
-               });
+    done = add(subjects::heartbeat("*"), [host = targets.node_host, reporter = targets.reporter, signs = targets.signs,
+                                          newest](bus::incoming in) {
+      const auto* beat = std::get_if<node_heartbeat>(&in.message.body);
+      if (!beat) return;
+      if (beat->leads) signs->heard_leader();
+      // A new leader knows nobody's free slots: tell it now, not at the next report.
+      if (beat->leads && beat->leader_epoch > newest->exchange(std::max(newest->load(), beat->leader_epoch)))
+        caf::anon_send(reporter, leader_seen_atom_v);
+      caf::anon_send(host, supervision::incoming_heartbeat{*beat});
+    });
   }
   if (done)
     done = add(subjects::agent(company, agent_path{">"}),

@@ -2,6 +2,7 @@
 
 #include "actors/command/command_client.hpp"
 #include "actors/supervision/node_host.hpp"
+#include "actors/watch/pulse.hpp"
 #include "agent_directory.hpp"
 #include "bus/connection.hpp"
 
@@ -29,8 +30,8 @@ class bus_link final : public supervision::node_link {
   std::string node_;
 };
 
-/// How the command client reaches the writer.
-batch_sender writer_road(std::shared_ptr<bus::connection> bus, std::string node);
+/// How the command client reaches the writer. `signs` is told of each batch of which something is committed.
+batch_sender writer_road(std::shared_ptr<bus::connection> bus, std::string node, std::shared_ptr<pulse> signs);
 
 /// What a node listens to: orders to it, heartbeats of all nodes, messages to its agents. Ends with the object.
 struct node_ears {
@@ -41,6 +42,7 @@ struct ear_targets {
   caf::actor node_host;
   caf::actor reporter;  ///< Told when a new leader is heard of.
   std::shared_ptr<agent_directory> agents;
+  std::shared_ptr<pulse> signs;  ///< Told of each heartbeat of a leader.
 };
 
 /// Subscribes. Errors: those of connection::subscribe.

@@ -5,6 +5,8 @@
 #include "actors/audit/auditor_actor.hpp"
 #include "actors/leader/leader_actor.hpp"
 #include "actors/version.hpp"
+#include "actors/watch/canary.hpp"
+#include "actors/watch/watchdog.hpp"
 #include "bus_link.hpp"
 #include "node_reporter.hpp"
 #include "schemas/log.hpp"
@@ -92,7 +94,8 @@ class running_node {
     services->env = environment_of(o);
     services->processes = processes_ =
         std::make_shared<process_host>(process_host_options{o.state + "/scratch/" + o.name, 64});
-    services->commands = commands_ = system.spawn(command_client, writer_road(bus_, o.name), command_queue_options{});
+    services->commands = commands_ =
+        system.spawn(command_client, writer_road(bus_, o.name, signs_), command_queue_options{});
     services->reporter = reporter_ = system.spawn(node_reporter, commands_, who, report_every);
     services->audit_reader = audit_reader_ = system.spawn<caf::detached>(audit_reader, o.reader_url, o.company->name);
 
@@ -114,17 +117,20 @@ class running_node {
     };
     node_host_ = system.spawn(supervision::node_host, std::move(host));
     if (o.company->find_node(o.name)->has(node_role::control)) stand_for_leader(o, who.life);
+    start_watchdog(o);
   }
 
   result<void> listen(const node_options& o) {
-    auto ears = actors::listen(bus_, o.company->name, o.name, {node_host_, reporter_, directory_});
+    auto ears = actors::listen(bus_, o.company->name, o.name, {node_host_, reporter_, directory_, signs_});
     if (!ears) return tl::unexpected{ears.error()};
     ears_ = std::move(*ears);
+    watchdog_->ready();
     return {};
   }
 
   void end() {
     caf::scoped_actor self{system_};
+    watchdog_->draining();
     end_actor(self, node_host_, drain_time_max, "the node host");
     end_actor(self, leader_, actor_end_time_max, "the leader");
     ears_.subscriptions.clear();
@@ -133,6 +139,9 @@ class running_node {
     end_actor(self, commands_, actor_end_time_max, "the command client");
     node_host_ = leader_ = reporter_ = audit_reader_ = commands_ = nullptr;
     processes_.reset();
+    watchdog_.reset();
+    end_actor(self, canary_, actor_end_time_max, "the canary");
+    canary_ = nullptr;
   }
 
  private:
@@ -146,15 +155,30 @@ class running_node {
     c.bus = bus_;
     c.node_host = node_host_;
     c.commands = commands_;
+    c.database_lost = [signs = signs_] { signs->lost_database(); };
     leader_ = system_.spawn<caf::detached>(leader_actor, std::move(c));
+  }
+
+  void start_watchdog(const node_options& o) {
+    canary_ = system_.spawn(canary, signs_, [directory = directory_] { return directory->all(); });
+    watchdog_options w;
+    w.limits.leader_max = 2 * o.company->timing.lease;
+    watchdog_ = std::make_unique<watchdog>(
+        w, signs_,
+        [canary = caf::actor_cast<caf::actor_addr>(canary_)](std::uint64_t number) {
+          if (auto target = caf::actor_cast<caf::actor>(canary)) caf::anon_send(target, number);
+        },
+        [bus = bus_] { return bus->connected(); });
   }
 
   caf::actor_system& system_;
   std::shared_ptr<bus::connection> bus_;
   std::shared_ptr<agent_directory> directory_ = std::make_shared<agent_directory>();
   std::shared_ptr<process_host> processes_;
-  caf::actor commands_, reporter_, audit_reader_, node_host_, leader_;
+  std::shared_ptr<pulse> signs_ = std::make_shared<pulse>();
+  caf::actor commands_, reporter_, audit_reader_, node_host_, leader_, canary_;
   node_ears ears_;
+  std::unique_ptr<watchdog> watchdog_;  ///< Last: it is the first to see anything else hang.
 };
 
 }  // namespace

@@ -17,7 +17,7 @@ enum class child_action {
   none,
   terminate,  ///< SIGTERM to the group.
   kill,       ///< SIGKILL to the group.
-  check       ///< Look whether the group is dead, and say so by group_checked().
+  check       ///< Kill and look for what is left, in the group and beyond, and say so by group_checked().
 };
 
 /// The end of a process, decided: when which signal is sent, when it counts as dead, and how it is said to have ended.

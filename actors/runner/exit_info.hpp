@@ -27,8 +27,8 @@ struct exit_info {
   /// which case the kernel can't tell.
   std::int64_t rss_bytes_max = 0;
   std::int64_t stdout_bytes = 0;
-  /// True if members of its process group could not be confirmed dead in time (stuck in the kernel, or of another
-  /// user).
+  /// True if members of its process group, or descendants elsewhere, could not be confirmed dead in time (stuck in the
+  /// kernel, or of another user).
   bool group_survived = false;
 };
 

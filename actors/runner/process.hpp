@@ -19,8 +19,8 @@ namespace cadre::actors {
 struct process_spec {
   std::vector<std::string> argv;  ///< argv[0] as for resolve_program, with `cwd` as its folder.
   std::string cwd;                ///< Empty: the scratch folder.
-  /// Added to the scrubbed environment (PATH, HOME and TMPDIR = the scratch folder, LANG, TZ, CADRE_*); may override
-  /// all but CADRE_*.
+  /// Added to the scrubbed environment (PATH, HOME and TMPDIR = the scratch folder, LANG, TZ, CADRE_*: also
+  /// CADRE_SCRATCH); may override all but CADRE_*.
   std::map<std::string, std::string> env;
   std::string company, agent, node, run;  ///< CADRE_COMPANY, CADRE_AGENT, CADRE_NODE, CADRE_RUN.
   std::string stdin_text;
@@ -41,16 +41,20 @@ enum class process_id : std::uint64_t {};
 
 struct process_host_options {
   /// Scratch folders are made here, one per process. It belongs to this host alone: what an earlier life left in it is
-  /// removed. Made if it is missing.
+  /// removed, what that left running is killed. Made if it is missing.
   std::string scratch_base;
   std::size_t processes_max = 64;  ///< At a time, those that still end included.
 };
 
 /// Runs OS processes off the actors' threads, on one thread of its own. Each process leads a group of its own, and
-/// on_exit is called only when the whole group is dead: what the leader left behind is killed with it. A process that
-/// put itself into another session escapes that. Thread safe; no function but the destructor blocks.
+/// on_exit is called only when it and all its descendants are dead, wherever they went (see kin.hpp): what the leader
+/// left behind is killed with it. Makes this process a subreaper. Thread safe; no function but constructor and
+/// destructor blocks.
 class process_host {
  public:
+  /// Takes the scratch base and kills what an earlier life left running (see base_claim). Blocks: milliseconds where
+  /// there is nothing to kill. Throws std::runtime_error if another process holds the base, std::system_error if the
+  /// kernel has no descriptors left.
   explicit process_host(process_host_options options);
   process_host(const process_host&) = delete;
   process_host& operator=(const process_host&) = delete;
@@ -63,8 +67,9 @@ class process_host {
   /// Errors: busy (processes_max reached), bad_value (empty argv, NUL bytes, limits below 1).
   result<process_id> start(process_spec spec, process_callbacks callbacks);
 
-  /// Ends the process: SIGTERM to its group, SIGKILL after `grace`; at once with a grace of 0. What it still writes is
-  /// discarded. Calling again can only shorten the grace. Unknown or ended ids are ignored, here and below.
+  /// Ends the process: SIGTERM to it and its descendants, SIGKILL after `grace`; at once with a grace of 0. What it
+  /// still writes is discarded. Calling again can only shorten the grace. Unknown or ended ids are ignored, here and
+  /// below.
   void kill(process_id id, std::chrono::milliseconds grace);
 
   /// Stops and resumes reading its stdout: the pipe fills and the program waits. At most one more on_stdout follows a

@@ -23,6 +23,7 @@ using std::chrono::milliseconds;
 constexpr std::size_t stderr_tail_bytes = 8 * 1024;
 constexpr std::size_t read_bytes = 64 * 1024;
 constexpr std::uint64_t wake_tag = 0;
+constexpr milliseconds kin_look_every{1'000};
 
 std::int64_t bytes_waiting(int fd) {
   int count = 0;
@@ -37,6 +38,7 @@ std::vector<std::string> environment(const process_spec& spec, const std::string
   all["CADRE_AGENT"] = spec.agent;
   all["CADRE_NODE"] = spec.node;
   all["CADRE_RUN"] = spec.run;
+  all[std::string{mark_variable}] = scratch;
   std::vector<std::string> out;
   out.reserve(all.size());
   for (const auto& [name, value] : all) out.push_back(name + '=' + value);
@@ -46,8 +48,10 @@ std::vector<std::string> environment(const process_spec& spec, const std::string
 }  // namespace
 
 process_host::loop::loop(process_host_options options)
-    : options_{std::move(options)},
-      scratch_{options_.scratch_base},
+    : processes_max_{options.processes_max},
+      claim_{std::move(options.scratch_base)},
+      scratch_{claim_.base()},
+      kin_{claim_.base()},
       epoll_{epoll_create1(EPOLL_CLOEXEC)},
       wake_{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},
       buffer_(read_bytes) {
@@ -72,9 +76,9 @@ process_host::loop::~loop() {
 }
 
 result<process_id> process_host::loop::start(process_spec spec, process_callbacks callbacks) {
-  if (running_.fetch_add(1) >= options_.processes_max) {
+  if (running_.fetch_add(1) >= processes_max_) {
     running_.fetch_sub(1);
-    return fail(errc::busy, "already " + std::to_string(options_.processes_max) + " processes run on this node");
+    return fail(errc::busy, "already " + std::to_string(processes_max_) + " processes run on this node");
   }
   const process_id id{next_id_.fetch_add(1)};
   give([this, id, s = std::move(spec), c = std::move(callbacks)]() mutable { begin(id, std::move(s), std::move(c)); });
@@ -117,6 +121,7 @@ void process_host::loop::run() {
   while (true) {
     take_orders();
     advance_children();
+    look_at_kin();
     {
       const std::lock_guard lock{mutex_};
       if (stopping_ && orders_.empty() && children_.empty()) return;
@@ -140,14 +145,14 @@ void process_host::loop::take_orders() {
 }
 
 int process_host::loop::wait_ms() const {
-  std::optional<steady_time> first;
+  if (children_.empty()) return -1;
+  steady_time first = kin_looked_at_ + kin_look_every;
   for (const auto& [id, c] : children_) {
     if (c.settled && !c.held()) return 0;
     const auto due = c.end.next_tick();
-    if (due && (!first || *due < *first)) first = due;
+    if (due) first = std::min(first, *due);
   }
-  if (!first) return -1;
-  const auto left = std::chrono::ceil<milliseconds>(*first - clock::now()).count();
+  const auto left = std::chrono::ceil<milliseconds>(first - clock::now()).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
 }
 
@@ -244,14 +249,54 @@ void process_host::loop::perform(child& c, child_action action) {
       ::kill(-c.os.pid, SIGTERM);
       // A stopped process would not notice.
       ::kill(-c.os.pid, SIGCONT);
+      for (const process_entry& kin : kin_of(c).living) {
+        if (kin.group == c.os.pid) continue;
+        signal_exactly(kin, SIGTERM);
+        signal_exactly(kin, SIGCONT);
+      }
       return;
     case child_action::kill:
       ::kill(-c.os.pid, SIGKILL);
       return;
-    case child_action::check:
-      c.end.group_checked(clock::now(), group_alive(c.os.pid));
+    case child_action::check: {
+      const auto [living, undecided] = kin_of(c);
+      for (const process_entry& kin : living) signal_exactly(kin, SIGKILL);
+      // Who forks while he is looked at may be missed: where there was somebody, two looks in a row must find nobody.
+      const bool seen_before = std::exchange(c.kin_seen, undecided || !living.empty());
+      c.end.group_checked(clock::now(), seen_before || c.kin_seen);
       return;
+    }
   }
+}
+
+/// While its leader is not reaped: what hides from us and is older than it is not of it.
+void process_host::loop::note_start(child& c) {
+  if (c.start_ticks != 0) return;
+  if (const auto leader = read_entry(c.os.pid)) c.start_ticks = leader->start_ticks;
+}
+
+std::vector<run_kin> process_host::loop::runs() const {
+  std::vector<run_kin> out;
+  out.reserve(children_.size());
+  // Once a leader is reaped, its pid may be anyone's.
+  for (const auto& [id, c] : children_) out.push_back({c.os.pidfd ? c.os.pid : 0, c.start_ticks, c.scratch});
+  return out;
+}
+
+/// Living descendants of its leader, wherever they went.
+kin_finder::kin process_host::loop::kin_of(child& c) {
+  const bool leader_there = static_cast<bool>(c.os.pidfd);
+  if (leader_there) note_start(c);
+  auto out = kin_.members({c.os.pid, c.start_ticks, c.scratch}, runs());
+  if (leader_there) add_descendants(c.os.pid, out.living);
+  return out;
+}
+
+void process_host::loop::look_at_kin() {
+  const auto now = clock::now();
+  if (children_.empty() || now - kin_looked_at_ < kin_look_every) return;
+  kin_looked_at_ = now;
+  kin_.look(runs());
 }
 
 void process_host::loop::watch(child& c, source what, int fd, std::uint32_t events) {
@@ -314,6 +359,7 @@ void process_host::loop::read_stderr(child& c) {
 
 void process_host::loop::reap(child& c) {
   if (!c.os.pidfd) return;
+  note_start(c);
   // The group is killed while its dead leader still holds its id: afterwards the id might be another group's.
   perform(c, c.end.leader_exited(clock::now()));
   rusage used{};

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "actors/runner/child.hpp"
+#include "actors/runner/claim.hpp"
+#include "actors/runner/kin.hpp"
 #include "actors/runner/process.hpp"
 #include "actors/runner/scratch.hpp"
 #include "actors/runner/spawn.hpp"
@@ -37,6 +39,8 @@ class process_host::loop {
     child_end end;
     spawned os;
     std::string scratch;
+    std::uint64_t start_ticks = 0;  ///< Of the leader; 0 until its kin are looked for.
+    bool kin_seen = false;          ///< The last check found a living process of it.
     std::string stdin_text;
     std::size_t stdin_sent = 0;
     std::string stderr_tail;
@@ -63,6 +67,10 @@ class process_host::loop {
   void begin(process_id id, process_spec spec, process_callbacks callbacks);
   result<spawned> try_spawn(const process_spec& spec, const std::string& scratch) const;
   void perform(child& c, child_action action);
+  static void note_start(child& c);
+  kin_finder::kin kin_of(child& c);
+  std::vector<run_kin> runs() const;
+  void look_at_kin();
   void watch(child& c, source what, int fd, std::uint32_t events);
   void watch_stdout(child& c);
   void write_stdin(child& c);
@@ -71,8 +79,11 @@ class process_host::loop {
   void reap(child& c);
   void settle(child& c);
 
-  process_host_options options_;
+  std::size_t processes_max_;
+  base_claim claim_;  ///< Before the scratch space, which empties the base.
   scratch_space scratch_;
+  kin_finder kin_;
+  steady_time kin_looked_at_{};
   unique_fd epoll_;
   unique_fd wake_;
   std::atomic<std::size_t> running_{0};

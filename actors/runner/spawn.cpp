@@ -2,12 +2,9 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <dirent.h>
 #include <fcntl.h>
-#include <memory>
 #include <string_view>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -129,25 +126,6 @@ std::string why_not_executable(const std::string& path) {
   return {};
 }
 
-/// One entry of /proc/PID/stat. The name in parentheses may hold anything, hence the search from its end.
-bool is_living_member(const char* pid, pid_t group) {
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
-  const unique_fd file{open(path, O_RDONLY | O_CLOEXEC)};
-  if (!file) return false;
-  char text[512];
-  const ssize_t size = read(file.get(), text, sizeof text - 1);
-  if (size <= 0) return false;
-  text[size] = '\0';
-  const char* after_name = std::strrchr(text, ')');
-  char state = 'Z';
-  long parent = 0;
-  long in_group = 0;
-  if (after_name == nullptr || std::sscanf(after_name + 1, " %c %ld %ld", &state, &parent, &in_group) != 3)
-    return false;
-  return in_group == group && state != 'Z' && state != 'X';
-}
-
 }  // namespace
 
 void unique_fd::reset(int fd) noexcept {
@@ -225,15 +203,6 @@ result<std::string> resolve_program(const std::string& argv0, const std::string&
     if (access(candidate.c_str(), F_OK) == 0) almost = candidate + ' ' + why;
   }
   return fail(errc::command_not_found, argv0 + ": " + (almost.empty() ? "not found in PATH=" + path : almost));
-}
-
-bool group_alive(pid_t group) {
-  if (kill(-group, 0) != 0 && errno == ESRCH) return false;
-  const std::unique_ptr<DIR, int (*)(DIR*)> proc{opendir("/proc"), closedir};
-  if (!proc) return true;
-  while (const dirent* entry = readdir(proc.get()))
-    if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9' && is_living_member(entry->d_name, group)) return true;
-  return false;
 }
 
 }  // namespace cadre::actors

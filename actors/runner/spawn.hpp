@@ -63,7 +63,4 @@ result<std::string> resolve_program(const std::string& argv0, const std::string&
 /// The PATH that programs are searched in and that they are given: ours, or the system's default if we have none.
 std::string search_path();
 
-/// True if the group has a member that is not a zombie. Cheap while the group is empty; else reads /proc.
-bool group_alive(pid_t group);
-
 }  // namespace cadre::actors
