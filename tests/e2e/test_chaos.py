@@ -39,8 +39,7 @@ def org():
             "defaults": {"retry": {"attempts": 50, "backoff": {"initial": "100ms", "max": "500ms"}}, "timeout": "30s"},
             "org": {"ceo": {"role": "ceo", "reports": {"data": {"role": "manager", "reports": {
                 **workers,
-                "breaks": {"role": "worker", "mode": "breaks", "run": {"command": ["sh", "-c", "exit 3"]},
-                           "retry": {"attempts": 2, "backoff": {"initial": "100ms", "max": "500ms"}}},
+                "breaks": {"role": "worker", "mode": "breaks", "run": {"command": ["sh", "-c", "exit 3"]}},
                 "audit": {"role": "auditor", "concurrency": 4, "within": "1m",
                           "audits": [f"ceo.data.work-{n}" for n in NODES],
                           "checks": [{"not_null": ["task", "value"]}]}}}}}}}
