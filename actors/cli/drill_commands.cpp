@@ -12,6 +12,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <mutex>
@@ -73,8 +74,9 @@ class driller {
       : fleet_{fleet}, flags_{flags}, session_{fleet}, beats_{session_.bus()} {}
 
   drill_report drill(fault_kind kind, const std::string& target);
-  /// Every fault that this company can have, one after another; the first that fails ends it.
-  std::vector<drill_report> drill_all();
+  /// Every fault that this company can have, one after another; the first that fails ends it. `tell` gets each report
+  /// when it is made.
+  void drill_all(const std::function<void(const drill_report&)>& tell);
 
  private:
   [[nodiscard]] launch::runtime running() const;
@@ -274,11 +276,21 @@ drill_report skip(fault_kind kind, std::string why) {
   return report;
 }
 
-std::vector<drill_report> driller::drill_all() {
-  std::vector<drill_report> reports;
-  const auto strike_one = [&](fault_kind kind, const std::string& target) {
-    if (std::all_of(reports.begin(), reports.end(), [](const auto& r) { return r.passed(); }))
-      reports.push_back(drill(kind, target));
+void driller::drill_all(const std::function<void(const drill_report&)>& tell) {
+  bool going_well = true;
+  const auto strike_one = [&](fault_kind kind, const std::function<std::string()>& target) {
+    if (!going_well) return;
+    drill_report report;
+    report.what.kind = kind;
+    try {
+      report = drill(kind, target());
+    } catch (const command_error& e) {
+      // What was found out before must not be lost over it.
+      report.died = "nothing";
+      report.missing = {e.message};
+    }
+    going_well = report.passed();
+    tell(report);
   };
   /// Nodes may have changed places since the last fault.
   const auto follower = [&] {
@@ -291,24 +303,20 @@ std::vector<drill_report> driller::drill_all() {
   const auto deepest = std::max_element(all.agents.begin(), all.agents.end(), [](const auto& a, const auto& b) {
     return agent_path{a.first}.depth() < agent_path{b.first}.depth();
   });
-  if (deepest != all.agents.end()) strike_one(fault_kind::agent, deepest->first);
+  if (deepest != all.agents.end()) strike_one(fault_kind::agent, [&] { return deepest->first; });
   for (const auto kind : {fault_kind::node, fault_kind::freeze}) {
-    const auto node = follower();
-    if (node.empty()) {
-      reports.push_back(skip(kind, "there is no other node than the leader's"));
-    } else {
-      strike_one(kind, node);
-    }
+    if (all.nodes_up.size() < 2)
+      tell(skip(kind, "there is no other node than the leader's"));
+    else
+      strike_one(kind, follower);
   }
-  strike_one(fault_kind::leader, "");
+  strike_one(fault_kind::leader, [] { return std::string{}; });
   for (const auto kind : {fault_kind::bus, fault_kind::database}) {
-    if (struck_pid(strike{kind, "", 0, false}) == 0) {
-      reports.push_back(skip(kind, std::string{"it was given to `up`: "} + local_only));
-    } else {
-      strike_one(kind, "");
-    }
+    if (struck_pid(strike{kind, "", 0, false}) == 0)
+      tell(skip(kind, std::string{"it was given to `up`: "} + local_only));
+    else
+      strike_one(kind, [] { return std::string{}; });
   }
-  return reports;
 }
 
 /// The config of the running company says whether it is one to try things out on; if it can't be read, it is not.
@@ -330,18 +338,19 @@ int drill(const fleet_options& fleet, const drill_flags& flags, std::optional<fa
   spdlog::set_level(spdlog::level::off);
   driller d{fleet, flags};
   std::vector<drill_report> reports;
-  if (kind) {
-    reports.push_back(d.drill(*kind, flags.target));
-  } else {
-    reports = d.drill_all();
-  }
+  const auto tell = [&](const drill_report& report) {
+    reports.push_back(report);
+    if (!fleet.json) std::cout << text_of(report) << std::flush;
+  };
+  if (kind)
+    tell(d.drill(*kind, flags.target));
+  else
+    d.drill_all(tell);
   const bool passed = std::all_of(reports.begin(), reports.end(), [](const auto& r) { return r.passed(); });
   if (fleet.json) {
     auto all = json::array();
     for (const auto& report : reports) all.push_back(json_of(report));
     print_json({{"passed", passed}, {"drills", all}});
-  } else {
-    for (const auto& report : reports) std::cout << text_of(report);
   }
   return passed ? exit_ok : exit_findings;
 }
