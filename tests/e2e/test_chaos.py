@@ -125,6 +125,9 @@ class Survives(unittest.TestCase):
             return done.returncode == 0 and done.stdout.strip() == "0"
         wait_for(lambda: f"every task has ended: {self.company.psql(states).stdout}\n{self.company.logs()}", all_ended,
                  SETTLE_S)
+        org = f"SELECT path, state FROM cadre.agent WHERE company = '{NAME}' AND state <> 'running'"
+        wait_for(lambda: f"every agent runs: {self.company.rows(org)}\n{self.company.logs()}",
+                 lambda: not self.company.rows(org))
 
     def check(self, **doctored):
         return findings(self.company, NAME, sorted(self.load.acked), **doctored)
