@@ -70,7 +70,8 @@ audit_machine::actions audit_machine::on_exit(const exit_info& exit) {
 audit_machine::actions audit_machine::on_outcome(const outcome& answer) {
   // A refusal is final: the output was decided otherwise, or this auditor has no say in it (any more).
   if (answer.status == outcome_status::committed) return {audit_over{}};
-  return {audit_over{answer.error, false}};
+  // Unless this life has no say: then its successor decides.
+  return {audit_over{answer.error, answer.error.code == errc::stale_epoch}};
 }
 
 audit_machine::actions audit_machine::conclude() {

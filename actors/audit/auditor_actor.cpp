@@ -104,12 +104,27 @@ void escalate(auditor* self, const audited_output& what, const failure& error) {
   });
 }
 
+/// A newer life of this auditor is on record, perhaps on another node, and hears of the same outputs: what this one
+/// holds is handed back at once, and it takes nothing more. It does not end: whoever is its supervisor would only start
+/// yet another life.
+void retire(auditor* self, const failure& why) {
+  auto& s = self->state;
+  log::warn("{}: takes no more audits: {}", s.spec.path.text, why.message);
+  s.replaced = true;
+  s.consumers.clear();
+  for (const auto& delivery : s.waiting) (void)delivery.nak(milliseconds{0});
+  s.waiting.clear();
+}
+
 void finish(auditor* self, const audit_machine::audit_over& over) {
   auto& s = self->state;
   const auto delivery = s.current->delivery;
   const auto what = s.current->machine.what();
   s.current.reset();
-  if (over.error.code == errc::none) {
+  if (over.error.code == errc::stale_epoch) {
+    (void)delivery.nak(milliseconds{0});
+    retire(self, over.error);
+  } else if (over.error.code == errc::none) {
     (void)delivery.ack();
   } else if (s.stopping) {
     (void)delivery.nak(milliseconds{0});
@@ -255,7 +270,7 @@ caf::behavior auditor_actor(auditor* self, std::shared_ptr<const agent_services>
         return true;
       },
       [self](audit_call& call) {
-        if (self->state.stopping) return void(call.delivery.nak(milliseconds{0}));
+        if (self->state.stopping || self->state.replaced) return void(call.delivery.nak(milliseconds{0}));
         self->state.waiting.push_back(std::move(call.delivery));
         begin_audit(self);
       },

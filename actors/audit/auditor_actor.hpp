@@ -32,6 +32,7 @@ struct auditor_state {
   std::vector<bus::event_consumer> consumers;  ///< One per audited worker.
   std::deque<bus::delivery> waiting;           ///< Bounded by the consumers' ack_pending_max.
   std::optional<running_audit> current;
+  bool replaced = false;  ///< A newer life is on record: nothing more is taken.
   bool stopping = false;
   caf::error stop_reason;
   static inline const char* name = "auditor";

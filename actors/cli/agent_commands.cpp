@@ -1,8 +1,8 @@
 #include "commands.hpp"
 #include "config/cron.hpp"
+#include "orders.hpp"
 #include "print.hpp"
 #include "schemas/json.hpp"
-#include "schemas/subjects.hpp"
 
 #include <iostream>
 #include <memory>
@@ -16,11 +16,6 @@ namespace {
 
 constexpr std::int64_t history_rows = 20;
 constexpr int next_fires = 5;
-
-void check_path(const std::string& path) {
-  if (!is_agent_path(path))
-    throw command_error{exit_usage, "'" + path + "' is not an agent's path, such as ceo.data.ingest"};
-}
 
 int show(const fleet_options& fleet, const std::string& path) {
   check_path(path);
@@ -98,25 +93,11 @@ int logs(const fleet_options& fleet, const std::string& path, std::int64_t limit
   return exit_ok;
 }
 
-/// Only the node where the agent's supervisor (or, for kill, the agent) lives can carry it out: each is asked.
 int operate(const fleet_options& fleet, const std::string& order, const std::string& path) {
-  check_path(path);
   session s{fleet};
-  (void)s.row(queries::agent(s.company(), path), "agent " + path);
-  operator_order body;
-  body.order = order;
-  body.agent = agent_path{path};
-  std::string why = "no node answers";
-  for (const auto& node : json::parse(s.rows(queries::nodes(s.company())))) {
-    const auto answer = s.bus().request_wait(subjects::control(node["name"].get<std::string>()),
-                                             s.bus().make_envelope("cli", 0, body), std::chrono::seconds{5});
-    if (answer && std::holds_alternative<ack>(answer->body)) {
-      std::cout << order << " of " << path << " ordered on " << cell(node["name"]) << "\n";
-      return exit_ok;
-    }
-    if (!answer) why = answer.error().message;
-  }
-  throw command_error{exit_findings, why};
+  const auto node = order_agent(s, order, path);
+  std::cout << order << " of " << path << " ordered on " << node << "\n";
+  return exit_ok;
 }
 
 int schedule_list(const fleet_options& fleet) {

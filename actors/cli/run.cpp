@@ -29,6 +29,7 @@ int run(int argc, char** argv) {
   add_agent_commands(a);
   add_escalation_commands(a);
   add_drain_command(a);
+  add_drill_commands(a);
   add_config_commands(a);
   try {
     return line.read(argc, argv, exit_usage)();

@@ -249,6 +249,8 @@ void machine::begin_rest(child& c, exit_reason reason, const failure& cause) {
 void machine::ended_while_stopping(child& c, const on::down& e) {
   enter(c, mode_ == mode::closing ? phase::idle : c.after_stop);
   c.token = {};
+  // It lives on under another supervisor, who speaks for it from now on.
+  if (e.cause.code == errc::stale_epoch) return;
   if (c.now == phase::queued || c.now == phase::grouped)
     report(c, agent_state::backoff, e.reason, e.cause);
   else

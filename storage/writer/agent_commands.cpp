@@ -123,13 +123,17 @@ result<applied> apply(unit& u, const command&, const agent_report& body) {
       "VALUES ($1, $2::uuid, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
       u.company(), body.id, body.agent, body.node, body.state, body.reason, clean_text(body.cause), body.restarts);
   if (added.affected_rows() == 0) return applied{0, body.id.text};
-  u.db.run(
+  // A node that was cut off ends lives that were replaced elsewhere meanwhile: that says nothing about the newer one.
+  const auto changed = u.db.run(
       "UPDATE cadre.agent SET state = $3, node = coalesce($4, node), restarts = $5, "
       "last_reason = CASE WHEN $3 IN ('planned', 'starting', 'running') THEN last_reason ELSE $6 END, "
-      "last_cause = coalesce($7, last_cause), changed_at = clock_timestamp() WHERE company = $1 AND path = $2",
+      "last_cause = coalesce($7, last_cause), changed_at = clock_timestamp() WHERE company = $1 AND path = $2 "
+      "AND NOT ($3 = 'stopped' AND EXISTS (SELECT 1 FROM cadre.incarnation live JOIN cadre.incarnation old "
+      "ON old.company = live.company AND old.agent = live.agent AND old.epoch < live.epoch WHERE live.company = $1 "
+      "AND live.agent = $2 AND live.ended_at IS NULL AND live.node <> $4 AND old.node = $4))",
       u.company(), body.agent, body.state, pg::or_null{body.node}, body.restarts, body.reason,
       pg::or_null{clean_text(body.cause)});
-  u.set(u.mem.agent_states[body.agent], body.state);
+  if (changed.affected_rows() > 0) u.set(u.mem.agent_states[body.agent], body.state);
   if (body.state == agent_state::quarantined) {
     finding f;
     f.cause_of = "quarantined:" + body.id.text;

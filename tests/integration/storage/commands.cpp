@@ -144,6 +144,35 @@ BOOST_AUTO_TEST_CASE(every_command_may_be_repeated) {
   repeat(tick);
 }
 
+BOOST_AUTO_TEST_CASE(the_end_of_a_replaced_life_elsewhere_does_not_stop_the_agent) {
+  world w;
+  const auto live = [&](const std::string& node) {
+    incarnation_start start;
+    start.token = new_id<incarnation_token>();
+    start.agent.text = "ceo.data.solo";
+    start.node = node;
+    start.node_life = w.life;
+    w.must(start);
+  };
+  const auto stopped = [&](const std::string& node) {
+    agent_report report;
+    report.id = new_id<command_id>();
+    report.agent.text = "ceo.data.solo";
+    report.node = node;
+    report.state = agent_state::stopped;
+    report.reason = exit_reason::shutdown;
+    w.must(report);
+    return w.ask("SELECT state || ' ' || node FROM cadre.agent WHERE company = $1 AND path = 'ceo.data.solo'");
+  };
+  live("n1");
+  live("n2");
+  BOOST_TEST(stopped("n1") == "running n2");
+  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.agent_event WHERE company = $1 AND agent = 'ceo.data.solo'") == "1");
+  BOOST_TEST(stopped("n2") == "stopped n2");
+  live("n1");
+  BOOST_TEST(stopped("n1") == "stopped n1");
+}
+
 BOOST_AUTO_TEST_CASE(an_idempotency_key_names_the_first_task) {
   world w;
   auto first = w.task("ceo.data.plain");

@@ -262,4 +262,11 @@ BOOST_AUTO_TEST_CASE(a_refused_verdict_is_final) {
                     "over refused final");
 }
 
+BOOST_AUTO_TEST_CASE(a_verdict_of_a_replaced_life_is_left_to_its_successor) {
+  auto m = machine(false);
+  m.on_material(sealed());
+  BOOST_CHECK_EQUAL(joined(m.on_outcome(answered(outcome_status::rejected, {errc::stale_epoch, "replaced"}))),
+                    "over stale_epoch again");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

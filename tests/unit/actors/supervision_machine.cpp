@@ -241,6 +241,18 @@ BOOST_AUTO_TEST_CASE(a_lost_node_never_counts) {
   BOOST_TEST(s.reports.back().restarts == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_child_with_another_supervisor_by_now_is_not_reported_as_stopped) {
+  stage s{flags(restart_strategy::one_for_one, 1), {kid("a"), kid("b")}};
+  s.run_up({"a", "b"});
+  s.stop();
+  s.reports.clear();
+  s.feed(on::down{{"b"}, {}, exit_reason::noconnection, {errc::stale_epoch, "b has another supervisor by now"}});
+  BOOST_TEST(s.reports.empty());
+  s.down("a", exit_reason::shutdown, "");
+  BOOST_TEST(s.reports.size() == 1U);
+  BOOST_TEST((s.reports.back().state == agent_state::stopped));
+}
+
 BOOST_AUTO_TEST_CASE(the_pause_grows_to_its_maximum_and_a_stable_life_resets_it) {
   auto f = flags(restart_strategy::one_for_one, 100);
   stage s{f, {kid("a")}};
