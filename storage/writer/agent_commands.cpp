@@ -44,6 +44,16 @@ bool is_stale(const unit& u, const command& c) {
   return known != u.mem.agent_epochs.end() && known->second != c.incarnation;
 }
 
+/// True if a life that began after this one has an epoch. Tokens are time-ordered: a request that waited on a node
+/// which could not reach the writer must not fence off the life that replaced it meanwhile.
+bool came_too_late(unit& u, const incarnation_start& body) {
+  const auto known = u.mem.agent_epochs.find(body.agent);
+  if (known == u.mem.agent_epochs.end()) return false;
+  const auto later = u.db.run("SELECT 1 FROM cadre.incarnation WHERE company = $1 AND epoch = $2 AND token > $3::uuid",
+                              u.company(), known->second, body.token);
+  return !later.empty();
+}
+
 }  // namespace
 
 result<void> check_incarnation(unit& u, const command& c) {
@@ -72,6 +82,8 @@ result<applied> apply(unit& u, const command&, const incarnation_start& body) {
     return applied{earlier[0][0].as<std::int64_t>(), body.token.text};
   }
   if (u.mem.agent(body.agent) == nullptr) return tl::unexpected{unknown_agent(u, body.agent)};
+  if (came_too_late(u, body))
+    return fail(errc::stale_epoch, "a later life of " + body.agent.text + " was granted its epoch already");
 
   const auto granted = u.mem.last_incarnation + 1;
   u.db.run(

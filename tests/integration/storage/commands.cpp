@@ -246,6 +246,22 @@ BOOST_AUTO_TEST_CASE(memory_goes_back_with_the_statements) {
   BOOST_TEST(w.must(start).value == 2);
 }
 
+BOOST_AUTO_TEST_CASE(a_start_that_was_long_on_its_way_fences_off_nobody) {
+  world w;
+  incarnation_start late;
+  late.token = new_id<incarnation_token>();
+  late.agent.text = "ceo.data.plain";
+  late.node = "n2";
+  late.node_life = w.life;
+  auto present = late;
+  present.token = new_id<incarnation_token>();
+  const auto granted = w.must(present).value;
+  BOOST_TEST(status(w.send(late)) == "rejected stale_epoch");
+  BOOST_TEST(w.must(present).value == granted);
+  BOOST_TEST(w.ask("SELECT epoch FROM cadre.agent WHERE company = $1 AND path = 'ceo.data.plain'") ==
+             std::to_string(granted));
+}
+
 BOOST_AUTO_TEST_CASE(an_older_life_is_refused_and_recorded) {
   world w;
   incarnation_start start;
