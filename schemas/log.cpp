@@ -33,4 +33,8 @@ void write(level severity, fmt::string_view format, fmt::format_args values) noe
   }
 }
 
+void turn_off() noexcept {
+  spdlog::default_logger_raw()->set_level(spdlog::level::off);
+}
+
 }  // namespace cadre::log

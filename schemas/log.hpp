@@ -13,6 +13,9 @@ enum class level { info, warn, error };
 /// Writes one line. Never throws; blocks no longer than the sink. Safe on every thread.
 void write(level severity, fmt::string_view format, fmt::format_args values) noexcept;
 
+/// Nothing is written from here on: for a command whose output is for people.
+void turn_off() noexcept;
+
 /// `format` is checked against `values` while compiling, as in std::format.
 template <class... Values>
 void info(fmt::format_string<Values...> format, Values&&... values) {

@@ -6,10 +6,9 @@
 #include "orders.hpp"
 #include "print.hpp"
 #include "schemas/json.hpp"
+#include "schemas/log.hpp"
 #include "schemas/subjects.hpp"
 #include "storage/read/drill_queries.hpp"
-
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <functional>
@@ -335,7 +334,7 @@ void spare_production(const fleet_options& fleet, bool yes) {
 int drill(const fleet_options& fleet, const drill_flags& flags, std::optional<fault_kind> kind) {
   spare_production(fleet, flags.yes);
   // It breaks the connections itself: that it lost them is no news, least of all in the middle of JSON.
-  spdlog::set_level(spdlog::level::off);
+  log::turn_off();
   driller d{fleet, flags};
   std::vector<drill_report> reports;
   const auto tell = [&](const drill_report& report) {
