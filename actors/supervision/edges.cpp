@@ -31,6 +31,7 @@ std::string edges::place(const child_spec& child) const {
 }
 
 void edges::start(const supervisor_ref& supervisor, const child_spec& child) {
+  const bool known = table_.contains({child.id, child.branch});
   auto& e = table_[{child.id, child.branch}];
   e.supervisor = supervisor;
   e.spec = child;
@@ -39,11 +40,10 @@ void edges::start(const supervisor_ref& supervisor, const child_spec& child) {
   e.moving = false;
   e.unwanted = false;
   e.token = new_id<incarnation_token>();
-  if (e.sought || !begin_seek(e)) place_and_start(e);
+  if (known || !begin_seek(e)) place_and_start(e);
 }
 
 void edges::place_and_start(edge& e) {
-  e.sought = true;
   const auto node = place(e.spec);
   if (node.empty()) {
     const failure why{errc::unreachable, "none of its nodes is there: " + joined(e.spec.nodes)};
@@ -178,9 +178,6 @@ void edges::down(const child_down& notice) {
   const auto at = table_.find({notice.child, notice.branch});
   if (at == table_.end() || at->second.supervisor.branch != notice.supervisor.branch) return;
   auto& e = at->second;
-  // Found, but gone before every node had answered.
-  if (e.now == phase::seeking)
-    return void(std::erase_if(e.seen, [&](const auto& s) { return s.token == notice.token; }));
   if (e.now == phase::starting) {
     e.early = notice;
     return;
@@ -202,7 +199,6 @@ void edges::changed(const node_change& change) {
       return lost(change);
     case node_change::kind::found:
       found(change);
-      ask_newcomer(change);
       return move_all();
     case node_change::kind::drains:
       return move_all();
@@ -224,7 +220,6 @@ void edges::lost(const node_change& change) {
   });
   std::vector<edge*> waiting;
   for (auto& [key, e] : table_) {
-    std::erase_if(e.seen, [&](const auto& s) { return s.node == change.node && s.life == change.life; });
     const bool placed = e.now != phase::waiting && e.now != phase::seeking && e.now != phase::down;
     if (!placed || e.node != change.node || e.life != change.life) continue;
     requests_.erase(e.request);

@@ -45,9 +45,6 @@ class edges {
   /// prefer it and fail back are moved. Or it drains: its children are moved. A move lets the child
   /// finish, then orders a restart as a person would, which counts for nothing; what can run nowhere else stays.
   void changed(const node_change& change);
-  /// This node has listened long enough to have heard of every node that is there. Until then a node that was not heard
-  /// may well have the child.
-  void settle();
   /// The supervisor ended; what runs elsewhere runs on, to be adopted.
   void forget_supervisor(const agent_path& branch);
 
@@ -56,11 +53,6 @@ class edges {
 
  private:
   enum class phase : std::uint8_t { seeking, starting, running, stopping, waiting, down };
-  struct sighting {
-    std::string node;
-    node_life_id life;
-    incarnation_token token;
-  };
   struct edge {
     supervisor_ref supervisor;
     child_spec spec;
@@ -71,8 +63,6 @@ class edges {
     bool offered = false;             ///< The supervisor was told that a node is there.
     bool moving = false;              ///< Told to finish; its supervisor believes that it runs, and may stop it.
     bool unwanted = false;            ///< A stop was ordered while it was being sought.
-    bool sought = false;              ///< Its supervisor knows where it is, or that it is nowhere.
-    std::vector<sighting> seen;       ///< The lives that were found while it was being sought.
     std::uint64_t order = 0;          ///< Of starts, so that children which wait together start in order.
     std::uint64_t request = 0;        ///< The order under way.
     std::optional<child_down> early;  ///< A DOWN that overtook the answer to the start.
@@ -87,15 +77,11 @@ class edges {
 
   edge* of_request(std::uint64_t request);
   [[nodiscard]] child_start start_order_of(const edge& e) const;
-  [[nodiscard]] bool all_heard(const child_spec& child) const;
   bool begin_seek(edge& e);
-  void stop_twin(const edge& e, const sighting& twin);
   void send_seek(const seek& s);
   void seek_answered(std::uint64_t request, const result<message>& what);
   void seek_over(const life_key& key);
-  void adopt(edge& e);
-  /// Whether lives from before it was lost, or before a takeover, still run on a node that came (back).
-  void ask_newcomer(const node_change& change);
+  void adopt(edge& e, const seek& at, const child_started& answer);
   void place_and_start(edge& e);
   void move_if_better(edge& e);
   void move_answered(edge& e, const result<message>& what);
@@ -120,7 +106,6 @@ class edges {
   /// Stops owed to lives that were given up with their node and replaced elsewhere, should that node return.
   std::map<std::string, std::map<life_key, child_stop>> strays_;
   std::uint64_t starts_ = 0;
-  bool settled_ = false;
 };
 
 }  // namespace cadre::actors::supervision

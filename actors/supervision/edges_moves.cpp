@@ -2,46 +2,20 @@
 #include "specs.hpp"
 
 #include <algorithm>
-#include <utility>
 
 /// Where children are, and whether they should be elsewhere: adoption by a new supervisor, drains and failback.
 namespace cadre::actors::supervision {
-
-bool edges::all_heard(const child_spec& child) const {
-  return std::all_of(child.nodes.begin(), child.nodes.end(), [&](const auto& node) { return nodes_.is_there(node); });
-}
-
-void edges::settle() {
-  settled_ = true;
-  std::vector<life_key> sought;
-  for (const auto& [key, e] : table_)
-    if (e.now == phase::seeking) sought.push_back(key);
-  for (const auto& key : sought) seek_over(key);
-}
 
 bool edges::begin_seek(edge& e) {
   const life_key key{e.spec.id, e.spec.branch};
   std::vector<seek> questions;
   for (const auto& node : e.spec.nodes)
     if (nodes_.is_there(node)) questions.push_back({key, node, nodes_.life_of(node)});
-  const bool complete = settled_ || all_heard(e.spec);
   // On the only node there is, the order to start adopts just as well.
-  const bool plain = questions.empty() || (questions.size() == 1 && questions.front().node == place(e.spec));
-  if (complete && plain) return false;
+  if (questions.empty() || (questions.size() == 1 && questions.front().node == place(e.spec))) return false;
   e.now = phase::seeking;
-  e.seen.clear();
   for (const auto& question : questions) send_seek(question);
   return true;
-}
-
-void edges::ask_newcomer(const node_change& change) {
-  std::vector<seek> questions;
-  for (const auto& [key, e] : table_) {
-    const bool elsewhere = e.now == phase::seeking || (e.node != change.node && e.now != phase::down);
-    const bool may_be_there = std::find(e.spec.nodes.begin(), e.spec.nodes.end(), change.node) != e.spec.nodes.end();
-    if (elsewhere && may_be_there && e.now != phase::waiting) questions.push_back({key, change.node, change.life});
-  }
-  for (const auto& question : questions) send_seek(question);
 }
 
 void edges::send_seek(const seek& s) {
@@ -60,48 +34,37 @@ void edges::seek_answered(std::uint64_t request, const result<message>& what) {
   const auto* answer = what ? std::get_if<child_started>(&*what) : nullptr;
   if (answer != nullptr && answer->error.code == errc::none) {
     seeks_.erase(request);
-    if (at == table_.end()) return;
-    const sighting life{asked.node, asked.life, answer->token};
-    if (at->second.now != phase::seeking) return stop_twin(at->second, life);
-    at->second.seen.push_back(life);
-    return seek_over(asked.key);
+    if (at != table_.end()) adopt(at->second, asked, *answer);
+    return;
   }
-  // Who says nothing may have it, and so may who knows a later leader: this node will hear of that, too. If the node is
-  // gone, its loss ends the question.
-  const auto* refused = what ? std::get_if<error_reply>(&*what) : nullptr;
-  const bool unsure = !what || (refused != nullptr && refused->error.code == errc::stale_epoch);
-  const bool again = unsure && nodes_.is_there(asked.node, asked.life);
-  if (again && at != table_.end() && at->second.now == phase::seeking) return use_.set_retry(request);
+  // Who says nothing may have it. If the node is gone, its loss ends the question.
+  const bool silence = !what && nodes_.is_there(asked.node, asked.life);
+  if (silence && at != table_.end() && at->second.now == phase::seeking) return use_.set_retry(request);
   seeks_.erase(request);
   seek_over(asked.key);
 }
 
-void edges::stop_twin(const edge& e, const sighting& twin) {
-  if (twin.node == e.node && twin.token == e.token) return;
-  child_stop order;
-  order.child = e.spec.id;
-  order.branch = e.spec.branch;
-  order.token = twin.token;
-  order.shutdown_ms = shutdown_ms(e.spec.shutdown);
-  order.supervisor = e.supervisor;
-  if (twin.node != e.node) use_.send(twin.node, order, use_.next_request());
-}
-
-void edges::adopt(edge& e) {
-  // Tokens are ordered by time, and only the last life is listened to.
-  const auto newest = std::max_element(e.seen.begin(), e.seen.end(),
-                                       [](const sighting& a, const sighting& b) { return a.token < b.token; });
-  e.node = newest->node;
-  e.life = newest->life;
-  e.token = newest->token;
-  e.sought = true;
-  for (const auto& life : std::exchange(e.seen, {})) stop_twin(e, life);
+void edges::adopt(edge& e, const seek& at, const child_started& answer) {
+  if (e.now != phase::seeking) {
+    // A second life, from before a failover: the first to answer is kept.
+    child_stop twin;
+    twin.child = at.key.path;
+    twin.branch = at.key.branch;
+    twin.token = answer.token;
+    twin.shutdown_ms = shutdown_ms(e.spec.shutdown);
+    twin.supervisor = e.supervisor;
+    if (at.node != e.node) use_.send(at.node, twin, use_.next_request());
+    return;
+  }
+  e.node = at.node;
+  e.life = at.life;
+  e.token = answer.token;
   if (e.unwanted) {
     e.now = phase::stopping;
     return send_stop(e);
   }
   e.now = phase::running;
-  use_.tell(e.supervisor.branch, on::started{e.spec.id, e.token, true});
+  use_.tell(e.supervisor.branch, on::started{e.spec.id, e.token, answer.adopted});
   move_if_better(e);
 }
 
@@ -111,8 +74,6 @@ void edges::seek_over(const life_key& key) {
   const bool open = std::any_of(seeks_.begin(), seeks_.end(), [&](const auto& s) { return s.second.key == key; });
   if (open) return;
   auto& e = at->second;
-  if (!settled_ && !all_heard(e.spec)) return;
-  if (!e.seen.empty()) return adopt(e);
   if (!e.unwanted) return place_and_start(e);
   e.now = phase::down;
   use_.tell(e.supervisor.branch, on::down{e.spec.id, {}, exit_reason::shutdown, {}});

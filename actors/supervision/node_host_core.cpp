@@ -41,11 +41,6 @@ node_host_core::node_host_core(actor_pointer self, node_host_config cfg)
       lives_(self, cfg_.node, seams_of_lives()),
       edges_(nodes_, cfg_.node, seams_of_edges()) {}
 
-void node_host_core::begin() {
-  timer({host_timer::kind::beat, 0});
-  set_timer(host_timer::kind::settled, 0, 2 * cfg_.heartbeat_interval);
-}
-
 lives::seams node_host_core::seams_of_lives() {
   lives::seams use;
   use.spawn = [this](const child_start& order) { return spawn(order); };
@@ -197,8 +192,6 @@ void node_host_core::timer(const host_timer& t) {
         return send_notice(again);
       }
       return edges_.retry(t.generation);
-    case host_timer::kind::settled:
-      return edges_.settle();
     case host_timer::kind::stop_expired:
       return lives_.stop_expired(t.generation);
     case host_timer::kind::leave:

@@ -19,7 +19,6 @@ class node_host_core {
 
   node_host_core(actor_pointer self, node_host_config cfg);
 
-  void begin();
   void control(const incoming_control& in);
   void heartbeat(const node_heartbeat& beat);
   void answered(const control_answer& in);

@@ -40,7 +40,8 @@ class Watched(CompanyCase):
     def test_a_node_tells_systemd_and_its_log_how_it_is(self):
         c = self.company(CONFIG)
         c.start_in_front()
-        self.hears("READY=1")
+        # It may have said so before start_in_front returned.
+        wait_for(lambda: f"READY=1 in {self.heard}", lambda: "READY=1" in "\n".join(self.listen()))
         self.hears("WATCHDOG=1")
         wait_for(c.logs, c.leader)
 

@@ -11,7 +11,7 @@ using namespace cadre::simulation;
 
 namespace {
 
-constexpr std::uint64_t seeds_by_default = 2'000;
+constexpr std::uint64_t seeds_by_default = 1'000;
 constexpr std::chrono::seconds time_by_default{15};
 constexpr std::uint64_t failures_max = 10;
 constexpr std::uint64_t seeds_to_notice_max = 2'000;
