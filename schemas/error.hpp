@@ -31,6 +31,7 @@ enum class errc : std::uint8_t {
   illegal_transition,  ///< The state machine of the row does not allow the step.
   stale_epoch,         ///< The sender is an older incarnation than the one on record.
   stale_attempt,       ///< The run was replaced by a later attempt, or has ended.
+  deposed,             ///< The child has a newer supervisor than the one that orders it.
   duplicate_key,       ///< Another row has the key, with other content.
   refused,             ///< A doctrine forbids it; the message says which.
   storage,             ///< Postgres refused it for a reason of its own; the message quotes it.
@@ -53,7 +54,7 @@ enum class errc : std::uint8_t {
 
 template <>
 struct enum_names<errc> {
-  static constexpr std::array<std::pair<errc, std::string_view>, 32> value{{
+  static constexpr std::array<std::pair<errc, std::string_view>, 33> value{{
       {errc::none, "none"},
       {errc::bad_config, "bad_config"},
       {errc::bad_message, "bad_message"},
@@ -69,6 +70,7 @@ struct enum_names<errc> {
       {errc::illegal_transition, "illegal_transition"},
       {errc::stale_epoch, "stale_epoch"},
       {errc::stale_attempt, "stale_attempt"},
+      {errc::deposed, "deposed"},
       {errc::duplicate_key, "duplicate_key"},
       {errc::refused, "refused"},
       {errc::storage, "storage"},

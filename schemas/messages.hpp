@@ -63,6 +63,15 @@ struct run_revoke {
   CADRE_FIELDS(run, agent, reason)
 };
 
+/// A newer life of an agent is on record: every older one, wherever it runs, does nothing more and ends itself.
+/// Subject: cadre.COMPANY.agent.PATH. Sent at each grant of an epoch, and again while a node reports an older life.
+struct life_replaced {
+  static constexpr std::string_view kind = "life_replaced";
+  agent_path agent;
+  epoch newest = 0;
+  CADRE_FIELDS(agent, newest)
+};
+
 /// An event as it stands in the outbox. Subject: the one in the row; header Nats-Msg-Id: `COMPANY-seq`.
 struct event {
   static constexpr std::string_view kind = "event";
@@ -82,15 +91,20 @@ struct node_heartbeat {
   bool leads = false;
   epoch leader_epoch = 0;  ///< The epoch this node leads with, or the highest it heard of.
   bool draining = false;
-  CADRE_FIELDS(node, life, leads, leader_epoch, draining)
+  bool full = false;  ///< Runs as many agents as its `max_agents` allows.
+  CADRE_FIELDS(node, life, leads, leader_epoch, draining, full)
 };
 
-/// Where a supervisor is: its branch's path, its node and the life of that node.
+/// Where a supervisor is: its branch's path, its node and the life of that node; and its rank. Of two supervisors of
+/// one branch the one with the later reign is the newer, within a reign the one with the later token: nodes obey no
+/// older supervisor of a child than the one they know.
 struct supervisor_ref {
   agent_path branch;  ///< The manager whose branch it is; empty for the root.
   std::string node;
   node_life_id life;
-  CADRE_FIELDS(branch, node, life)
+  epoch reign = 0;          ///< The leader epoch in which this supervisor was started.
+  incarnation_token token;  ///< Of its own life; ordered by time.
+  CADRE_FIELDS(branch, node, life, reign, token)
 };
 
 /// A supervisor orders a node to start a child. Subject: cadre.node.NODE.ctl. If the child runs there already it is
@@ -129,7 +143,8 @@ struct child_stop {
   /// It moves to another node: an agent takes nothing new and finishes what it runs, however long that takes; the
   /// children of a branch run on and are adopted from there. A stop without this overtakes it.
   bool finish = false;
-  CADRE_FIELDS(child, branch, token, shutdown_ms, supervisor, finish)
+  bool exact = false;  ///< Only the life with this token is meant; if another runs, it stays.
+  CADRE_FIELDS(child, branch, token, shutdown_ms, supervisor, finish, exact)
 };
 
 /// A child ended. Sent to the node of its supervisor (request, repeated until acknowledged or the node is lost).
@@ -152,8 +167,8 @@ struct operator_order {
   CADRE_FIELDS(order, agent)
 };
 
-using message = std::variant<command_batch, command_outcomes, error_reply, ack, run_grant, run_revoke, event,
-                             node_heartbeat, child_start, child_started, child_stop, child_down, operator_order>;
+using message = std::variant<command_batch, command_outcomes, error_reply, ack, run_grant, run_revoke, life_replaced,
+                             event, node_heartbeat, child_start, child_started, child_stop, child_down, operator_order>;
 
 /// What is around every message. Unknown fields are ignored by readers, so nodes of adjacent versions work together.
 struct envelope {

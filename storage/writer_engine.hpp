@@ -18,7 +18,8 @@ struct batch_result {
   std::vector<outcome> outcomes;    ///< One per command, in the same order.
   std::vector<run_grant> grants;    ///< To cadre.COMPANY.agent.PATH; lost ones are granted again after a node_report.
   std::vector<run_revoke> revokes;  ///< To the same subject, best effort.
-  std::vector<event> events;        ///< As they stand in the outbox, in the order of seq.
+  std::vector<life_replaced> replaced;  ///< To the same subject; again with each node_report that shows the old life.
+  std::vector<event> events;            ///< As they stand in the outbox, in the order of seq.
   /// A clock_tick is due after this long at the latest; nothing: not known to be due.
   std::optional<std::chrono::milliseconds> next_wakeup;
   /// Another epoch began or the session is gone. The engine is of no more use: candidate anew.

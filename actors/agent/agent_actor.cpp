@@ -22,14 +22,14 @@ void advance(agent_self* self, const run_id& run, run_machine::actions actions);
 
 void report_capacity(agent_self* self, bool gone = false) {
   const auto& s = self->state;
-  if (s.incarnation == 0) return;
+  if (s.incarnation == 0 || (s.replaced && !gone)) return;
   capacity_note note;
   note.token = s.token;
   note.gone = gone;
   note.capacity.agent = s.spec.path;
   note.capacity.incarnation = s.incarnation;
   note.capacity.mode = s.spec.mode;
-  const bool can_work = !s.stopping && !s.finishing && s.spec.run.how == config::run_spec::mode::command;
+  const bool can_work = !s.stopping && !s.finishing && !s.replaced && s.spec.run.how == config::run_spec::mode::command;
   note.capacity.free_slots =
       !can_work ? 0 : std::max<std::int64_t>(0, s.spec.concurrency - static_cast<std::int64_t>(s.runs.size()));
   for (const auto& [id, run] : s.runs) note.capacity.held.push_back(id);
@@ -173,10 +173,26 @@ void begin_stop(agent_self* self, const caf::error& reason) {
   finish_stop(self);
 }
 
+/// Whatever it still did would be refused. It does not end at once: see `replaced_linger`.
+void retire(agent_self* self) {
+  auto& s = self->state;
+  if (s.replaced || s.stopping) return;
+  s.replaced = true;
+  const auto why = replaced_failure(s.spec.path).message;
+  log::warn("{}: {}", s.spec.path.text, why);
+  std::vector<run_id> ids;
+  for (const auto& [id, run] : s.runs) ids.push_back(id);
+  for (const auto& id : ids)
+    if (const auto found = s.runs.find(id); found != s.runs.end())
+      advance(self, id, found->second.machine.on_revoked(why));
+  report_capacity(self, true);
+  self->delayed_send(self, replaced_linger, replaced_atom_v);
+}
+
 void take_grant(agent_self* self, const run_grant& grant) {
   auto& s = self->state;
   // A grant that was sent again, or was meant for an earlier life: the writer learns from the next report.
-  if (s.stopping || s.finishing || s.incarnation == 0 || s.runs.contains(grant.run) ||
+  if (s.stopping || s.finishing || s.replaced || s.incarnation == 0 || s.runs.contains(grant.run) ||
       grant.incarnation != s.incarnation)
     return;
   s.runs.emplace(grant.run, agent_run{run_machine{grant, s.spec}});
@@ -215,6 +231,10 @@ caf::behavior agent_actor(agent_self* self, std::shared_ptr<const agent_services
         return true;
       },
       [self](const run_grant& grant) { take_grant(self, grant); },
+      [self](const life_replaced& news) {
+        if (is_over(news, self->state.incarnation)) retire(self);
+      },
+      [self](replaced_atom) { begin_stop(self, supervision::to_error(replaced_failure(self->state.spec.path))); },
       [self](const run_revoke& revoke) {
         if (const auto found = self->state.runs.find(revoke.run); found != self->state.runs.end())
           advance(self, revoke.run, found->second.machine.on_revoked(revoke.reason));

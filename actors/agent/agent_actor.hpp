@@ -28,6 +28,7 @@ struct agent_state_data {
   epoch incarnation = 0;  ///< 0 until the writer granted it.
   std::map<run_id, agent_run> runs;
   bool stopping = false;
+  bool replaced = false;   ///< A newer life is on record: does nothing more, and ends soon.
   bool finishing = false;  ///< Takes nothing new and ends once nothing runs.
   caf::error stop_reason;
   static inline const char* name = "agent";
@@ -37,7 +38,7 @@ struct agent_state_data {
 
 /// An agent that does tasks: a worker, or a manager with a runner. Claims by telling the node reporter its free slots,
 /// takes `run_grant`s, runs the command of its config for each, and reports through the command client.
-/// Messages: run_grant, run_revoke (from the node host); run_stdout, run_exited (from the process host).
+/// Messages: run_grant, run_revoke, life_replaced (from the bus); run_stdout, run_exited (from the process host).
 /// An exit message stops it in order: its processes are killed, confirmed dead and their tasks handed back, then it
 /// quits with the reason of the message.
 caf::behavior agent_actor(caf::stateful_actor<agent_state_data>* self, std::shared_ptr<const agent_services> services,

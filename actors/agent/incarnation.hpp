@@ -5,12 +5,29 @@
 
 #include <caf/event_based_actor.hpp>
 
+#include <chrono>
 #include <functional>
+#include <limits>
 
 namespace cadre::actors {
 
+/// How long a life that was replaced waits before it ends itself: its supervisor, if a newer one looks after the agent,
+/// has stopped it by then. If not, its end makes the supervisor start the next.
+constexpr std::chrono::milliseconds replaced_linger{1'500};
+
+/// Whether a life of epoch `own` (0: none was granted yet) is over.
+inline bool is_over(const life_replaced& news, epoch own) {
+  return own != 0 ? own < news.newest : news.newest == std::numeric_limits<epoch>::max();
+}
+
+/// What a life that was replaced ends with: for its supervisor as good as a lost node, nobody's fault.
+inline failure replaced_failure(const agent_path& agent) {
+  return {errc::stale_epoch, "a newer life of " + agent.text + " is on record"};
+}
+
 /// Asks the writer for the epoch of this life and hands it to `then` once it is granted. Until then the agent lives and
-/// takes no work. Asks again for as long as the writer is away; quits the actor with the cause if it is refused.
+/// takes no work. Asks again for as long as the writer is away. A life that comes too late, because a newer one has its
+/// epoch, is sent `life_replaced`; refused for another reason, the actor quits with the cause.
 inline void ask_for_epoch(caf::event_based_actor* self, const agent_services& services, const agent_path& agent,
                           const incarnation_token& token, std::function<void(epoch)> then) {
   incarnation_start start;
@@ -26,6 +43,12 @@ inline void ask_for_epoch(caf::event_based_actor* self, const agent_services& se
       .then(
           [self, services, agent, token, then](const outcome& answer) {
             if (answer.status == outcome_status::committed) return then(static_cast<epoch>(answer.value));
+            if (answer.status == outcome_status::rejected && answer.error.code == errc::stale_epoch) {
+              life_replaced over;
+              over.agent = agent;
+              over.newest = std::numeric_limits<epoch>::max();
+              return self->send(self, std::move(over));
+            }
             if (answer.status == outcome_status::rejected)
               throw std::runtime_error("the writer refused this life: " + answer.error.message);
             ask_for_epoch(self, services, agent, token, then);

@@ -104,16 +104,30 @@ void escalate(auditor* self, const audited_output& what, const failure& error) {
   });
 }
 
+/// Auditors claim no tasks; their node says of them that they are there.
+void announce(auditor* self) {
+  const auto& s = self->state;
+  capacity_note note;
+  note.token = s.token;
+  note.gone = s.replaced;
+  note.capacity.agent = s.spec.path;
+  note.capacity.incarnation = s.incarnation;
+  note.capacity.mode = s.spec.mode;
+  self->send(s.services->reporter, std::move(note));
+}
+
 /// A newer life of this auditor is on record, perhaps on another node, and hears of the same outputs: what this one
-/// holds is handed back at once, and it takes nothing more. It does not end: whoever is its supervisor would only start
-/// yet another life.
-void retire(auditor* self, const failure& why) {
+/// holds is handed back at once, and it takes nothing more. It does not end at once: see `replaced_linger`.
+void retire(auditor* self) {
   auto& s = self->state;
-  log::warn("{}: takes no more audits: {}", s.spec.path.text, why.message);
+  if (s.replaced || s.stopping) return;
+  log::warn("{}: takes no more audits: {}", s.spec.path.text, replaced_failure(s.spec.path).message);
   s.replaced = true;
   s.consumers.clear();
   for (const auto& delivery : s.waiting) (void)delivery.nak(milliseconds{0});
   s.waiting.clear();
+  announce(self);
+  self->delayed_send(self, replaced_linger, replaced_atom_v);
 }
 
 void finish(auditor* self, const audit_machine::audit_over& over) {
@@ -123,7 +137,7 @@ void finish(auditor* self, const audit_machine::audit_over& over) {
   s.current.reset();
   if (over.error.code == errc::stale_epoch) {
     (void)delivery.nak(milliseconds{0});
-    retire(self, over.error);
+    retire(self);
   } else if (over.error.code == errc::none) {
     (void)delivery.ack();
   } else if (s.stopping) {
@@ -190,17 +204,6 @@ void begin_audit(auditor* self) {
               none.error = {errc::unreachable, "the staged rows could not be read in time"};
               go_on(none);
             });
-}
-
-/// Auditors claim no tasks; their node says of them that they are there.
-void announce(auditor* self) {
-  const auto& s = self->state;
-  capacity_note note;
-  note.token = s.token;
-  note.capacity.agent = s.spec.path;
-  note.capacity.incarnation = s.incarnation;
-  note.capacity.mode = s.spec.mode;
-  self->send(s.services->reporter, std::move(note));
 }
 
 void listen(auditor* self) {
@@ -274,6 +277,10 @@ caf::behavior auditor_actor(auditor* self, std::shared_ptr<const agent_services>
         self->state.waiting.push_back(std::move(call.delivery));
         begin_audit(self);
       },
+      [self](const life_replaced& news) {
+        if (is_over(news, self->state.incarnation)) retire(self);
+      },
+      [self](replaced_atom) { begin_stop(self, supervision::to_error(replaced_failure(self->state.spec.path))); },
       [self](audit_next_atom) { begin_audit(self); },
       [self](audit_alive_atom) {
         keep_alive(self);

@@ -25,6 +25,7 @@ writer_outlets outlets_for(const leader_config& config, epoch reign, const caf::
   writer_outlets outlets;
   outlets.grant = [send](const run_grant& grant) { send(grant.agent, grant); };
   outlets.revoke = [send](const run_revoke& revoke) { send(revoke.agent, revoke); };
+  outlets.replaced = [send](const life_replaced& replaced) { send(replaced.agent, replaced); };
   outlets.publish = [relay = caf::actor_cast<caf::actor_addr>(relay)](std::vector<event> events) {
     if (auto target = caf::actor_cast<caf::actor>(relay)) caf::anon_send(target, committed_events{std::move(events)});
   };

@@ -45,6 +45,7 @@ void hand_out(const writer_outlets& outlets, storage::batch_result& result) {
   if (!result.events.empty()) outlets.publish(std::move(result.events));
   for (const auto& grant : result.grants) outlets.grant(grant);
   for (const auto& revoke : result.revokes) outlets.revoke(revoke);
+  for (const auto& replaced : result.replaced) outlets.replaced(replaced);
 }
 
 void wake_later(writer* self, milliseconds delay) {

@@ -18,6 +18,7 @@ namespace cadre::actors {
 struct writer_outlets {
   std::function<void(const run_grant&)> grant;
   std::function<void(const run_revoke&)> revoke;
+  std::function<void(const life_replaced&)> replaced;
   std::function<void(std::vector<event>)> publish;
 };
 

@@ -28,6 +28,8 @@ void to_agent(const agent_directory& agents, const bus::incoming& in) {
     if (auto agent = agents.find(grant->agent)) caf::anon_send(agent, *grant);
   } else if (const auto* revoke = std::get_if<run_revoke>(&in.message.body)) {
     if (auto agent = agents.find(revoke->agent)) caf::anon_send(agent, *revoke);
+  } else if (const auto* replaced = std::get_if<life_replaced>(&in.message.body)) {
+    if (auto agent = agents.find(replaced->agent)) caf::anon_send(agent, *replaced);
   }
 }
 

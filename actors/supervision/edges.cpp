@@ -15,23 +15,26 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-failure failure_in(const result<message>& what) {
+}  // namespace
+
+edges::edges(const node_registry& nodes, std::string self, seams use)
+    : nodes_(nodes), self_(std::move(self)), use_(std::move(use)) {}
+
+failure edges::failure_in(const result<message>& what) {
   if (!what) return what.error();
   if (const auto* refusal = std::get_if<error_reply>(&*what)) return refusal->error;
   return {errc::bad_message, "an answer of an unexpected kind"};
 }
 
-}  // namespace
-
-edges::edges(const node_registry& nodes, std::string self, seams use)
-    : nodes_(nodes), self_(std::move(self)), use_(std::move(use)) {}
+bool edges::is_placed(const edge& e) {
+  return e.now == phase::starting || e.now == phase::running || e.now == phase::stopping;
+}
 
 std::string edges::place(const child_spec& child) const {
   return child.nodes.empty() ? self_ : nodes_.first_open(child.nodes);
 }
 
 void edges::start(const supervisor_ref& supervisor, const child_spec& child) {
-  const bool known = table_.contains({child.id, child.branch});
   auto& e = table_[{child.id, child.branch}];
   e.supervisor = supervisor;
   e.spec = child;
@@ -40,10 +43,11 @@ void edges::start(const supervisor_ref& supervisor, const child_spec& child) {
   e.moving = false;
   e.unwanted = false;
   e.token = new_id<incarnation_token>();
-  if (known || !begin_seek(e)) place_and_start(e);
+  if (e.sought || !begin_seek(e)) place_and_start(e);
 }
 
 void edges::place_and_start(edge& e) {
+  e.sought = true;
   const auto node = place(e.spec);
   if (node.empty()) {
     const failure why{errc::unreachable, "none of its nodes is there: " + joined(e.spec.nodes)};
@@ -91,13 +95,18 @@ void edges::stop(const supervisor_ref& supervisor, const child_spec& child) {
   send_stop(e);
 }
 
-void edges::send_stop(edge& e) {
+child_stop edges::stop_order_of(const edge& e, const incarnation_token& token) const {
   child_stop order;
   order.child = e.spec.id;
   order.branch = e.spec.branch;
-  order.token = e.token;
+  order.token = token;
   order.shutdown_ms = shutdown_ms(e.spec.shutdown);
   order.supervisor = e.supervisor;
+  return order;
+}
+
+void edges::send_stop(edge& e) {
+  auto order = stop_order_of(e, e.token);
   order.finish = e.moving;
   e.request = use_.next_request();
   requests_[e.request] = {e.spec.id, e.spec.branch};
@@ -113,6 +122,7 @@ edges::edge* edges::of_request(std::uint64_t request) {
 
 void edges::answered(std::uint64_t request, const result<message>& what) {
   if (seeks_.contains(request)) return seek_answered(request, what);
+  if (twins_.contains(request)) return twin_answered(request, what);
   auto* e = of_request(request);
   if (e == nullptr) return;
   // The number stays known until the edge moves on, for the retry.
@@ -126,12 +136,20 @@ void edges::start_answered(edge& e, const result<message>& what) {
   const auto problem = answer == nullptr ? failure_in(what) : answer->error;
   const bool silence = answer == nullptr && problem.code == errc::unreachable;
   // A node that knows a later leader refuses; this node will have heard of it, too, by the next heartbeat.
-  if (silence || problem.code == errc::stale_epoch) return not_answered(e);
+  const bool outdated = answer == nullptr && problem.code == errc::stale_epoch;
+  if (silence || outdated) return not_answered(e);
   requests_.erase(e.request);
-  if (problem.code == errc::unreachable) {
+  if (problem.code == errc::deposed) {
+    e.now = phase::down;
+    return use_.deposed(e.supervisor.branch);
+  }
+  // No room, or the node is being stopped; or a newer life was on record before this one had begun.
+  if (problem.code == errc::unreachable || problem.code == errc::stale_epoch) {
+    // Its heartbeat will say that it takes nothing more; then the next of the list is offered.
+    requests_[e.request] = {e.spec.id, e.spec.branch};
     wait_for_node(e);
     use_.tell(e.supervisor.branch, on::unavailable{e.spec.id, problem});
-    return;
+    return use_.set_retry(e.request);
   }
   if (problem.code != errc::none) {
     e.now = phase::down;
@@ -140,6 +158,7 @@ void edges::start_answered(edge& e, const result<message>& what) {
   }
   e.now = phase::running;
   e.token = answer->token;
+  spare(e.token);
   use_.tell(e.supervisor.branch, on::started{e.spec.id, e.token, answer->adopted});
   if (e.early) return down(*std::exchange(e.early, std::nullopt));
   move_if_better(e);
@@ -166,10 +185,13 @@ void edges::not_answered(edge& e) {
 }
 
 void edges::retry(std::uint64_t request) {
-  if (auto again = seeks_.extract(request)) return send_seek(again.mapped());
+  // Each time with a new number: the time limit of the old one may still run out.
+  if (auto again = seeks_.extract(request)) return ask({again.mapped()});
+  if (auto owed = twins_.extract(request)) return send_twin(owed.mapped());
   auto* e = of_request(request);
   if (e == nullptr) return;
   requests_.erase(request);
+  if (e->now == phase::waiting) return offer({e});
   if (e->now == phase::starting) send_start(*e);
   if (e->now == phase::stopping || e->moving) send_stop(*e);
 }
@@ -178,13 +200,18 @@ void edges::down(const child_down& notice) {
   const auto at = table_.find({notice.child, notice.branch});
   if (at == table_.end() || at->second.supervisor.branch != notice.supervisor.branch) return;
   auto& e = at->second;
+  if (notice.cause.code == errc::deposed) {
+    if (notice.supervisor.token == e.supervisor.token) use_.deposed(e.supervisor.branch);
+    return;
+  }
   if (e.now == phase::starting) {
     e.early = notice;
     return;
   }
   if ((e.now != phase::running && e.now != phase::stopping) || e.token != notice.token) return;
+  if (notice.cause.code == errc::stale_epoch) e.sought = false;
   requests_.erase(e.request);
-  // noconnection here means that its node is being stopped: as good as lost.
+  // noconnection here means that its node is being stopped, or that it was replaced by a newer life: as good as lost.
   if (notice.reason == exit_reason::noconnection && e.now == phase::running)
     wait_for_node(e);
   else
@@ -198,7 +225,8 @@ void edges::changed(const node_change& change) {
     case node_change::kind::lost:
       return lost(change);
     case node_change::kind::found:
-      found(change);
+      found();
+      ask_newcomer(change);
       return move_all();
     case node_change::kind::drains:
       return move_all();
@@ -220,21 +248,13 @@ void edges::lost(const node_change& change) {
   });
   std::vector<edge*> waiting;
   for (auto& [key, e] : table_) {
-    const bool placed = e.now != phase::waiting && e.now != phase::seeking && e.now != phase::down;
-    if (!placed || e.node != change.node || e.life != change.life) continue;
+    if (!is_placed(e) || e.node != change.node || e.life != change.life) continue;
     requests_.erase(e.request);
     if (e.now == phase::stopping) {
       e.now = phase::down;
       use_.tell(e.supervisor.branch, on::down{e.spec.id, {}, exit_reason::noconnection, why});
       continue;
     }
-    child_stop owed;
-    owed.child = key.path;
-    owed.branch = key.branch;
-    owed.token = e.token;
-    owed.shutdown_ms = shutdown_ms(e.spec.shutdown);
-    owed.supervisor = e.supervisor;
-    strays_[change.node][key] = owed;
     const bool ran = e.now == phase::running;
     wait_for_node(e);
     waiting.push_back(&e);
@@ -247,14 +267,7 @@ void edges::lost(const node_change& change) {
   for (const auto& key : sought) seek_over(key);
 }
 
-void edges::found(const node_change& change) {
-  // A stray under the node's old life died with it; the order then finds nothing there, which does no harm.
-  for (const auto& [key, order] : strays_[change.node]) {
-    const auto at = table_.find(key);
-    const bool replaced = at != table_.end() && at->second.now != phase::waiting && at->second.node != change.node;
-    if (replaced) use_.send(change.node, order, use_.next_request());
-  }
-  strays_.erase(change.node);
+void edges::found() {
   std::vector<edge*> waiting;
   for (auto& [key, e] : table_)
     if (e.now == phase::waiting) waiting.push_back(&e);
@@ -278,8 +291,7 @@ void edges::forget_supervisor(const agent_path& branch) {
     if (its) std::erase_if(seeks_, [&](const auto& s) { return s.second.key == at->first; });
     at = its ? table_.erase(at) : std::next(at);
   }
-  for (auto& [node, orders] : strays_)
-    std::erase_if(orders, [&](const auto& o) { return o.second.supervisor.branch == branch; });
+  std::erase_if(twins_, [&](const auto& t) { return t.second.order.supervisor.branch == branch; });
 }
 
 std::string edges::node_of(const life_key& key) const {

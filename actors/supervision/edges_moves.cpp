@@ -6,71 +6,128 @@
 /// Where children are, and whether they should be elsewhere: adoption by a new supervisor, drains and failback.
 namespace cadre::actors::supervision {
 
+bool edges::all_heard(const child_spec& child) const {
+  return settled_ ||
+         std::all_of(child.nodes.begin(), child.nodes.end(), [&](const auto& node) { return nodes_.is_there(node); });
+}
+
+void edges::settle() {
+  settled_ = true;
+  std::vector<life_key> sought;
+  for (const auto& [key, e] : table_)
+    if (e.now == phase::seeking) sought.push_back(key);
+  for (const auto& key : sought) seek_over(key);
+}
+
 bool edges::begin_seek(edge& e) {
   const life_key key{e.spec.id, e.spec.branch};
   std::vector<seek> questions;
   for (const auto& node : e.spec.nodes)
     if (nodes_.is_there(node)) questions.push_back({key, node, nodes_.life_of(node)});
   // On the only node there is, the order to start adopts just as well.
-  if (questions.empty() || (questions.size() == 1 && questions.front().node == place(e.spec))) return false;
+  const bool only = questions.empty() || (questions.size() == 1 && questions.front().node == place(e.spec));
+  if (only && all_heard(e.spec)) return false;
   e.now = phase::seeking;
-  for (const auto& question : questions) send_seek(question);
+  std::erase_if(seeks_, [&](const auto& s) { return s.second.key == key; });
+  ask(questions);
   return true;
 }
 
-void edges::send_seek(const seek& s) {
-  const auto at = table_.find(s.key);
+void edges::ask_newcomer(const node_change& change) {
+  std::vector<seek> questions;
+  for (const auto& [key, e] : table_) {
+    const bool listed = std::find(e.spec.nodes.begin(), e.spec.nodes.end(), change.node) != e.spec.nodes.end();
+    // What waits for a node is offered this one, and then sought.
+    const bool known = is_placed(e) && e.node == change.node;
+    if (listed && !known && e.now != phase::waiting) questions.push_back({key, change.node, change.life});
+  }
+  ask(questions);
+}
+
+void edges::ask(const std::vector<seek>& questions) {
+  // All of them stand before the first is answered: this node answers at once.
+  std::vector<std::uint64_t> requests;
+  for (const auto& question : questions) {
+    requests.push_back(use_.next_request());
+    seeks_[requests.back()] = question;
+  }
+  for (const auto request : requests) send_seek(request);
+}
+
+void edges::send_seek(std::uint64_t request) {
+  const auto asked = seeks_.find(request);
+  if (asked == seeks_.end()) return;
+  const auto at = table_.find(asked->second.key);
   if (at == table_.end()) return;
   auto order = start_order_of(at->second);
   order.adopt_only = true;
-  const auto request = use_.next_request();
-  seeks_[request] = s;
-  use_.send(s.node, order, request);
+  use_.send(asked->second.node, order, request);
 }
 
 void edges::seek_answered(std::uint64_t request, const result<message>& what) {
   const auto asked = seeks_.at(request);
   const auto at = table_.find(asked.key);
+  if (at == table_.end()) return void(seeks_.erase(request));
   const auto* answer = what ? std::get_if<child_started>(&*what) : nullptr;
-  if (answer != nullptr && answer->error.code == errc::none) {
-    seeks_.erase(request);
-    if (at != table_.end()) adopt(at->second, asked, *answer);
-    return;
-  }
-  // Who says nothing may have it. If the node is gone, its loss ends the question.
-  const bool silence = !what && nodes_.is_there(asked.node, asked.life);
-  if (silence && at != table_.end() && at->second.now == phase::seeking) return use_.set_retry(request);
+  const auto problem = answer == nullptr ? failure_in(what) : answer->error;
+  // Who says nothing may have it, and so may who knows a later leader: this node will hear of that, too. If the node is
+  // gone, its loss ends the question.
+  const bool unsure = answer == nullptr && (!what || problem.code == errc::stale_epoch);
+  if (unsure && nodes_.is_there(asked.node, asked.life)) return use_.set_retry(request);
   seeks_.erase(request);
+  if (problem.code == errc::deposed) return use_.deposed(at->second.supervisor.branch);
+  if (problem.code == errc::none) return sighted(at->second, {asked.node, asked.life, answer->token});
   seek_over(asked.key);
 }
 
-void edges::adopt(edge& e, const seek& at, const child_started& answer) {
-  if (e.now != phase::seeking) {
-    // A second life, from before a failover: the first to answer is kept.
-    child_stop twin;
-    twin.child = at.key.path;
-    twin.branch = at.key.branch;
-    twin.token = answer.token;
-    twin.shutdown_ms = shutdown_ms(e.spec.shutdown);
-    twin.supervisor = e.supervisor;
-    if (at.node != e.node) use_.send(at.node, twin, use_.next_request());
-    return;
-  }
-  e.node = at.node;
-  e.life = at.life;
-  e.token = answer.token;
+void edges::sighted(edge& e, const sighting& s) {
+  if (e.now == phase::seeking) return adopt(e, s);
+  if (is_placed(e) && s.node == e.node) return;
+  if (e.now != phase::running || e.moving || s.token < e.token) return stop_twin(e, s);
+  stop_twin(e, {e.node, e.life, e.token});
+  adopt(e, s);
+}
+
+void edges::adopt(edge& e, const sighting& s) {
+  e.node = s.node;
+  e.life = s.life;
+  e.token = s.token;
+  e.sought = true;
+  spare(e.token);
   if (e.unwanted) {
     e.now = phase::stopping;
     return send_stop(e);
   }
   e.now = phase::running;
-  use_.tell(e.supervisor.branch, on::started{e.spec.id, e.token, answer.adopted});
+  use_.tell(e.supervisor.branch, on::started{e.spec.id, e.token, true});
   move_if_better(e);
+}
+
+void edges::stop_twin(const edge& e, const sighting& s) {
+  auto order = stop_order_of(e, s.token);
+  order.exact = true;
+  send_twin({s.node, s.life, order});
+}
+
+void edges::send_twin(const twin& owed) {
+  const auto request = use_.next_request();
+  twins_[request] = owed;
+  use_.send(owed.node, owed.order, request);
+}
+
+void edges::spare(const incarnation_token& token) {
+  std::erase_if(twins_, [&](const auto& t) { return t.second.order.token == token; });
+}
+
+void edges::twin_answered(std::uint64_t request, const result<message>& what) {
+  const auto& owed = twins_.at(request);
+  if (!what && nodes_.is_there(owed.node, owed.life)) return use_.set_retry(request);
+  twins_.erase(request);
 }
 
 void edges::seek_over(const life_key& key) {
   const auto at = table_.find(key);
-  if (at == table_.end() || at->second.now != phase::seeking) return;
+  if (at == table_.end() || at->second.now != phase::seeking || !all_heard(at->second.spec)) return;
   const bool open = std::any_of(seeks_.begin(), seeks_.end(), [&](const auto& s) { return s.second.key == key; });
   if (open) return;
   auto& e = at->second;

@@ -58,6 +58,9 @@ exit_reason reason_of(const caf::error& reason) {
   if (!reason) return exit_reason::normal;
   if (reason == caf::exit_reason::user_shutdown) return exit_reason::shutdown;
   if (reason == caf::exit_reason::kill) return exit_reason::killed;
+  // Its life was replaced while it was out of reach: as if its node had been lost.
+  if (reason.category() == category && reason.code() == static_cast<std::uint8_t>(errc::stale_epoch))
+    return exit_reason::noconnection;
   return exit_reason::error;
 }
 

@@ -18,7 +18,8 @@ caf::error to_error(const failure& cause);
 /// ordered shutdown. A foreign error is `crashed`.
 failure cause_of(const caf::error& reason, const caf::actor_system& system);
 
-/// Why a life ended, by its exit reason alone. An ordered kill is `killed`.
+/// Why a life ended, by its exit reason alone. An ordered kill is `killed`; an end with stale_epoch, because the life
+/// was replaced by a newer one, is `noconnection`.
 exit_reason reason_of(const caf::error& reason);
 
 /// Makes an uncaught exception end the actor with `crashed` and the exception's text; CAF alone drops the text. To be

@@ -7,6 +7,7 @@
 #include <caf/message_priority.hpp>
 #include <caf/sec.hpp>
 
+#include <tuple>
 #include <utility>
 
 namespace cadre::actors::supervision {
@@ -39,6 +40,10 @@ bool same_supervisor(const supervisor_ref& a, const supervisor_ref& b) {
   return a.branch == b.branch && a.node == b.node && a.life == b.life;
 }
 
+bool outranks(const supervisor_ref& a, const supervisor_ref& b) {
+  return a.branch == b.branch && std::tie(a.reign, a.token) > std::tie(b.reign, b.token);
+}
+
 lives::lives(caf::event_based_actor* self, std::string node, seams use)
     : self_(self), node_(std::move(node)), use_(std::move(use)) {}
 
@@ -51,13 +56,30 @@ void lives::start(const child_start& order, answer reply) {
     return reply(not_started(order.child, order.token, {errc::not_found, "does not run on " + node_}));
   }
   auto& e = at->second;
+  if (outranks(e.supervisor, order.supervisor))
+    return reply(
+        not_started(order.child, order.token, {errc::deposed, "has a newer supervisor on " + e.supervisor.node}));
+  if (e.stopping && order.adopt_only) return void(e.asked.emplace_back(order, std::move(reply)));
   if (e.stopping) return queue_start(e, order, std::move(reply));
-  e.supervisor = order.supervisor;
+  hand_over(key, e, order.supervisor);
   if (!e.starting) return reply(started(order, e.token));
   e.start_waiters.push_back([order, token = e.token, reply = std::move(reply)](const message& m) {
     const auto& result = std::get<child_started>(m);
     reply(result.error.code == errc::none ? started(order, token) : m);
   });
+}
+
+void lives::hand_over(const life_key& key, entry& e, const supervisor_ref& to) {
+  const auto from = std::exchange(e.supervisor, to);
+  if (!outranks(to, from)) return;
+  child_down lost;
+  lost.child = key.path;
+  lost.branch = key.branch;
+  lost.token = e.token;
+  lost.reason = exit_reason::noconnection;
+  lost.cause = {errc::deposed, "has a newer supervisor on " + to.node};
+  lost.supervisor = from;
+  use_.tell_down(lost);
 }
 
 void lives::spawn(const child_start& order, answer reply) {
@@ -77,6 +99,7 @@ void lives::spawn(const child_start& order, answer reply) {
   by_address_[e.handle.address()] = key;
   ask_ready(key, e, use_.start_time(order));
   table_.insert_or_assign(key, std::move(e));
+  if (!key.branch) ++agents_;
 }
 
 void lives::ask_ready(const life_key& key, const entry& e, std::chrono::milliseconds time) {
@@ -120,7 +143,7 @@ void lives::stop(const child_stop& order, answer reply) {
   gone.supervisor = order.supervisor;
   gone.reason = exit_reason::shutdown;
   const auto at = table_.find(key);
-  if (at == table_.end()) return reply(gone);
+  if (at == table_.end() || (order.exact && at->second.token != order.token)) return reply(gone);
   auto& e = at->second;
   if (e.next && same_supervisor(e.next->supervisor, order.supervisor)) {
     answer_all(e.next_waiters, not_started(order.child, e.next->token, {errc::cancelled, "a stop came after"}));
@@ -129,10 +152,11 @@ void lives::stop(const child_stop& order, answer reply) {
   }
   if (!same_supervisor(e.supervisor, order.supervisor)) {
     gone.reason = exit_reason::noconnection;
-    gone.cause = {errc::stale_epoch, order.child.text + " has another supervisor by now"};
+    gone.cause = {errc::deposed, order.child.text + " has another supervisor by now"};
     return reply(gone);
   }
   e.stop_waiters.push_back(std::move(reply));
+  if (order.exact) e.replaced = true;
   if (!order.finish) return begin_stop(key, e, order.shutdown_ms);
   if (e.stopping) return;
   key.branch ? finish_branch(key, e) : begin_finish(key, e);
@@ -202,12 +226,20 @@ bool lives::kill(const life_key& key) {
   return true;
 }
 
+void lives::depose(const agent_path& branch) {
+  const auto at = table_.find({branch, true});
+  if (at == table_.end() || at->second.stopping) return;
+  at->second.replaced = true;
+  kill(at->second);
+}
+
 void lives::ended(const caf::down_msg& m) {
   const auto address = by_address_.find(m.source);
   if (address == by_address_.end()) return;
   const auto key = address->second;
   by_address_.erase(address);
   auto node = table_.extract(key);
+  if (!key.branch) --agents_;
   auto& e = node.mapped();
   stop_timers_.erase(e.stop_generation);
 
@@ -219,6 +251,8 @@ void lives::ended(const caf::down_msg& m) {
   d.cause = e.cause.code == errc::none ? cause_of(m.reason, self_->system()) : e.cause;
   d.supervisor = e.supervisor;
   const bool abrupt = d.reason == exit_reason::killed || d.reason == exit_reason::error;
+  if (e.replaced) d.cause = {errc::stale_epoch, "another life of " + key.path.text + " is kept"};
+  if (d.cause.code == errc::stale_epoch) d.reason = exit_reason::noconnection;
   if (leaving_) {
     d.reason = exit_reason::noconnection;
     d.cause = {errc::node_lost, node_ + " was stopped"};
@@ -232,13 +266,13 @@ void lives::ended(const caf::down_msg& m) {
 void lives::pass_on(const life_key& key, entry& e, const child_down& d) {
   auto next = std::move(e.next);
   auto next_waiters = std::move(e.next_waiters);
+  auto questions = std::move(e.asked);
   if (e.starting) answer_all(e.start_waiters, not_started(key.path, e.token, past_[key].cause));
-  if (!e.stop_waiters.empty())
-    answer_all(e.stop_waiters, d);
-  else if (!e.starting)
-    use_.tell_down(d);
-  if (!next) return;
-  start(*next, [waiters = std::move(next_waiters)](const message& m) mutable { answer_all(waiters, m); });
+  const bool tell = e.stop_waiters.empty() || e.replaced;
+  answer_all(e.stop_waiters, d);
+  if (tell && !e.starting) use_.tell_down(d);
+  if (next) start(*next, [waiters = std::move(next_waiters)](const message& m) mutable { answer_all(waiters, m); });
+  for (auto& [order, reply] : questions) start(order, std::move(reply));
 }
 
 void lives::stop_orphans(const agent_path& branch) {
@@ -258,6 +292,11 @@ void lives::leave() {
 
 void lives::kill_all() {
   for (auto& [key, e] : table_) kill(e);
+}
+
+bool lives::is_replaced(const agent_path& branch) const {
+  const auto at = table_.find({branch, true});
+  return at != table_.end() && at->second.replaced;
 }
 
 caf::actor lives::find(const life_key& key) const {

@@ -13,6 +13,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// The table of what runs on this node, whoever supervises it.
@@ -27,6 +28,9 @@ struct life_key {
 
 bool same_supervisor(const supervisor_ref& a, const supervisor_ref& b);
 
+/// Whether `a` is the newer of two supervisors of one branch, by their ranks. False for supervisors of two branches.
+bool outranks(const supervisor_ref& a, const supervisor_ref& b);
+
 /// Spawns, monitors and stops lives for their supervisors here and elsewhere. A part of the node host: every call comes
 /// from its thread of control and never blocks. All orders may be repeated.
 class lives {
@@ -36,7 +40,7 @@ class lives {
   struct seams {
     /// Spawns the actor. May throw: the text becomes the cause of the failed start.
     std::function<caf::actor(const child_start&)> spawn;
-    /// A life ended and no stop order waits for that.
+    /// A life ended and no stop order waits for that. Or, with the cause `deposed`, it has a newer supervisor.
     std::function<void(const child_down&)> tell_down;
     /// A branch supervisor ended, however; called before anyone else learns of it.
     std::function<void(const agent_path&)> branch_ended;
@@ -51,13 +55,15 @@ class lives {
   lives(caf::event_based_actor* self, std::string node, seams use);
 
   /// Starts a child, or adopts the one that runs; with `adopt_only` only the latter, else not_found. Answered with
-  /// child_started once it answers or has failed. A child that is still being stopped is awaited first, so there are
-  /// never two lives of one child on a node.
+  /// child_started once it answers or has failed; `deposed` if the child that runs has a newer supervisor. A child that
+  /// is still being stopped is awaited first, so there are never two lives of one child on a node.
   void start(const child_start& order, answer reply);
 
   /// Asks the child to end, kills it after `shutdown_ms`. Answered with child_down once it is gone, at once if it is
-  /// not here or belongs to another supervisor by now. With `finish` it is not killed: an agent ends once it has
-  /// nothing left to do; a branch ends after its manager's own agent did, and its other children run on.
+  /// not here or belongs to another supervisor by now, or if the order is `exact` and another life runs. The end of a
+  /// life that an exact order stopped is told to its supervisor, too, who may have adopted it meanwhile. With `finish`
+  /// it is not killed: an agent ends once it has nothing left to do; a branch ends after its manager's own agent did,
+  /// and its other children run on.
   void stop(const child_stop& order, answer reply);
 
   /// A DOWN reached the host. Those of strangers are ignored.
@@ -69,6 +75,14 @@ class lives {
   /// Ends a life at once, as an accident would. False if it is not here.
   bool kill(const life_key& key);
 
+  /// Ends a branch supervisor that a newer one has replaced, as if its node had been lost; of its children those here
+  /// that still belong to it end, too.
+  void depose(const agent_path& branch);
+
+  /// Whether a branch supervisor is ending because another one is kept or newer: what it still says of its children is
+  /// not the last word.
+  [[nodiscard]] bool is_replaced(const agent_path& branch) const;
+
   /// The node goes: agents are asked to stop, branches are killed, so that their children elsewhere run on and are
   /// adopted. Starts are refused from now on, and every DOWN says noconnection.
   void leave();
@@ -78,6 +92,8 @@ class lives {
 
   [[nodiscard]] bool empty() const noexcept { return table_.empty(); }
   [[nodiscard]] std::size_t size() const noexcept { return table_.size(); }
+  /// How many of them are agents, not branch supervisors.
+  [[nodiscard]] std::size_t agents() const noexcept { return agents_; }
   /// The handle of a life that runs here; null if it does not.
   [[nodiscard]] caf::actor find(const life_key& key) const;
 
@@ -89,6 +105,7 @@ class lives {
     bool starting = true;
     bool stopping = false;
     bool finishing = false;  ///< Asked to end once it is idle.
+    bool replaced = false;   ///< Stopped in favour of another life: for its supervisor as if its node had been lost.
     std::uint64_t stop_generation = 0;
     failure cause;  ///< Why the host itself ends it; overrides what DOWN says.
     std::vector<answer> start_waiters;
@@ -96,6 +113,8 @@ class lives {
     /// A start that came while the life was being stopped.
     std::optional<child_start> next;
     std::vector<answer> next_waiters;
+    /// Questions whether it runs here that came meanwhile: asked again once it is gone.
+    std::vector<std::pair<child_start, answer>> asked;
   };
   struct past {
     incarnation_token token;
@@ -103,6 +122,8 @@ class lives {
   };
 
   void spawn(const child_start& order, answer reply);
+  /// The supervisor until now, if it lives, hears that it is one no more.
+  void hand_over(const life_key& key, entry& e, const supervisor_ref& to);
   void ask_ready(const life_key& key, const entry& e, std::chrono::milliseconds time);
   void answered(const life_key& key, const incarnation_token& token, const caf::error& problem);
   void begin_finish(const life_key& key, entry& e);
@@ -122,6 +143,7 @@ class lives {
   std::map<std::uint64_t, life_key> stop_timers_;
   std::map<life_key, past> past_;  ///< The last life of each: a start that is repeated too late must not make a second.
   std::uint64_t generation_ = 0;
+  std::size_t agents_ = 0;
 };
 
 }  // namespace cadre::actors::supervision

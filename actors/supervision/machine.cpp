@@ -54,7 +54,9 @@ void machine::take(const on::start&, steady_time) {
 
 void machine::take(const on::started& e, steady_time now) {
   auto* c = find(e.id);
-  if (c == nullptr || c->now != phase::starting) return;
+  if (c == nullptr) return;
+  if (c->now == phase::running) c->token = e.token;
+  if (c->now != phase::starting) return;
   enter(*c, phase::running);
   c->token = e.token;
   c->was_up = true;
@@ -250,7 +252,7 @@ void machine::ended_while_stopping(child& c, const on::down& e) {
   enter(c, mode_ == mode::closing ? phase::idle : c.after_stop);
   c.token = {};
   // It lives on under another supervisor, who speaks for it from now on.
-  if (e.cause.code == errc::stale_epoch) return;
+  if (e.cause.code == errc::deposed) return;
   if (c.now == phase::queued || c.now == phase::grouped)
     report(c, agent_state::backoff, e.reason, e.cause);
   else

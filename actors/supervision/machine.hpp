@@ -59,7 +59,8 @@ namespace on {
 
 /// Start the children, in order.
 struct start {};
-/// The child answers. `adopted`: it ran already and keeps its life.
+/// The child answers. `adopted`: it ran already and keeps its life. Of a child that runs: from now on this is its life,
+/// a newer one than was known.
 struct started {
   agent_path id;
   incarnation_token token;

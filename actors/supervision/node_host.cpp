@@ -31,7 +31,7 @@ caf::behavior node_host(caf::stateful_actor<node_host_state>* self, node_host_co
     // Links are not used: only an order, or the end of the system, says exit.
     if (m.reason) core->leave();
   });
-  core->timer({host_timer::kind::beat, 0});
+  core->begin();
   return {
       [core](const incoming_control& in) { core->control(in); },
       [core](const incoming_heartbeat& in) { core->heartbeat(in.beat); },

@@ -5,6 +5,7 @@
 #include "specs.hpp"
 #include "supervisor_actor.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -39,7 +40,15 @@ node_host_core::node_host_core(actor_pointer self, node_host_config cfg)
       cfg_(std::move(cfg)),
       nodes_(cfg_.node, cfg_.life, cfg_.company->timing.lease),
       lives_(self, cfg_.node, seams_of_lives()),
-      edges_(nodes_, cfg_.node, seams_of_edges()) {}
+      edges_(nodes_, cfg_.node, seams_of_edges()) {
+  if (const auto* here = cfg_.company->find_node(cfg_.node))
+    max_agents_ = static_cast<std::size_t>(std::max<std::int64_t>(0, here->max_agents));
+}
+
+void node_host_core::begin() {
+  timer({host_timer::kind::beat, 0});
+  set_timer(host_timer::kind::settled, 0, 2 * cfg_.heartbeat_interval);
+}
 
 lives::seams node_host_core::seams_of_lives() {
   lives::seams use;
@@ -63,21 +72,21 @@ edges::seams node_host_core::seams_of_edges() {
   };
   use.tell = [this](const agent_path& branch, const on::event& event) { tell(branch, event); };
   use.set_retry = [this](std::uint64_t request) { set_timer(host_timer::kind::retry, request, cfg_.retry_delay); };
+  use.deposed = [this](const agent_path& branch) { deposed(branch); };
   use.leader_epoch = [this] { return epoch_; };
   use.next_request = [this] { return next_request(); };
   return use;
 }
 
-supervisor_ref node_host_core::ref_of(const agent_path& branch) const {
-  supervisor_ref ref;
-  ref.branch = branch;
-  ref.node = cfg_.node;
-  ref.life = cfg_.life;
-  return ref;
+void node_host_core::deposed(const agent_path& branch) {
+  log::warn("node {}: the supervisor of {} was replaced by a newer one and ends", cfg_.node,
+            branch.empty() ? "the company" : branch.text);
+  if (branch.empty()) return step_down();
+  lives_.depose(branch);
 }
 
 caf::actor node_host_core::spawn(const child_start& order) {
-  if (order.branch) return spawn_supervisor(order.child);
+  if (order.branch) return spawn_supervisor(order);
   agent_birth birth;
   birth.path = order.child;
   birth.token = order.token;
@@ -87,13 +96,19 @@ caf::actor node_host_core::spawn(const child_start& order) {
   return agent;
 }
 
-caf::actor node_host_core::spawn_supervisor(const agent_path& branch) {
-  auto plan = plan_branch(*cfg_.company, branch);
+caf::actor node_host_core::spawn_supervisor(const child_start& order) {
+  auto plan = plan_branch(*cfg_.company, order.child);
   if (!plan) throw std::runtime_error(plan.error().message);
+  supervisor_ref ref;
+  ref.branch = order.child;
+  ref.node = cfg_.node;
+  ref.life = cfg_.life;
+  ref.reign = order.leader_epoch;
+  ref.token = order.token;
   supervisor_config cfg;
   cfg.flags = plan->flags;
   cfg.children = std::move(plan->children);
-  cfg.launcher = std::make_shared<host_launcher>(caf::actor_cast<caf::actor>(self_), ref_of(branch));
+  cfg.launcher = std::make_shared<host_launcher>(caf::actor_cast<caf::actor>(self_), std::move(ref));
   cfg.seed = cfg_.seed + next_request();
   return self_->spawn(supervisor_actor, std::move(cfg));
 }
@@ -104,13 +119,36 @@ milliseconds node_host_core::start_time(const child_start& order) const {
   return cfg_.start_time * static_cast<std::int64_t>(lives);
 }
 
+bool node_host_core::has_no_room_for(const child_start& order) const {
+  if (max_agents_ == 0 || order.branch || order.adopt_only || lives_.agents() < max_agents_) return false;
+  return !lives_.find({order.child, false});
+}
+
+message node_host_core::no_room(const child_start& order) const {
+  child_started m;
+  m.child = order.child;
+  m.token = order.token;
+  m.error = {errc::unreachable, cfg_.node + " runs as many agents as its max_agents: " + std::to_string(max_agents_)};
+  return m;
+}
+
+void node_host_core::count_agents() {
+  const bool full = max_agents_ != 0 && lives_.agents() >= max_agents_;
+  if (full == nodes_.full()) return;
+  const auto changes = nodes_.fill_self(full);
+  beat();
+  for (const auto& change : changes) edges_.changed(change);
+}
+
 void node_host_core::obey(const message& order, lives::answer reply) {
   if (const auto* start = std::get_if<child_start>(&order)) {
     if (start->leader_epoch < epoch_)
       return reply(refusal(errc::stale_epoch, "leader epoch " + std::to_string(start->leader_epoch) + " is over, " +
                                                   std::to_string(epoch_) + " leads"));
     epoch_ = start->leader_epoch;
-    return lives_.start(*start, std::move(reply));
+    if (has_no_room_for(*start)) return reply(no_room(*start));
+    lives_.start(*start, std::move(reply));
+    return count_agents();
   }
   if (const auto* stop = std::get_if<child_stop>(&order)) return lives_.stop(*stop, std::move(reply));
   if (const auto* down = std::get_if<child_down>(&order)) {
@@ -192,6 +230,8 @@ void node_host_core::timer(const host_timer& t) {
         return send_notice(again);
       }
       return edges_.retry(t.generation);
+    case host_timer::kind::settled:
+      return edges_.settle();
     case host_timer::kind::stop_expired:
       return lives_.stop_expired(t.generation);
     case host_timer::kind::leave:
@@ -233,6 +273,7 @@ void node_host_core::beat() {
   beat_out.leads = leads_;
   beat_out.leader_epoch = epoch_;
   beat_out.draining = nodes_.draining();
+  beat_out.full = nodes_.full();
   cfg_.link->send_heartbeat(beat_out);
 }
 

@@ -19,6 +19,7 @@ class node_host_core {
 
   node_host_core(actor_pointer self, node_host_config cfg);
 
+  void begin();
   void control(const incoming_control& in);
   void heartbeat(const node_heartbeat& beat);
   void answered(const control_answer& in);
@@ -46,13 +47,20 @@ class node_host_core {
 
   [[nodiscard]] lives::seams seams_of_lives();
   [[nodiscard]] edges::seams seams_of_edges();
-  [[nodiscard]] supervisor_ref ref_of(const agent_path& branch) const;
   caf::actor spawn(const child_start& order);
-  caf::actor spawn_supervisor(const agent_path& branch);
+  caf::actor spawn_supervisor(const child_start& order);
+  /// A newer supervisor of this branch is on record: this one ends.
+  void deposed(const agent_path& branch);
+  /// Nobody supervises the root but its host.
+  [[nodiscard]] supervisor_ref over_root() const;
   [[nodiscard]] milliseconds start_time(const child_start& order) const;
 
   /// Carries out an order that was given here or came over the bus; `reply` gets the answer, now or later.
   void obey(const message& order, lives::answer reply);
+  [[nodiscard]] bool has_no_room_for(const child_start& order) const;
+  [[nodiscard]] message no_room(const child_start& order) const;
+  /// Tells the fleet when this node becomes full or has room again.
+  void count_agents();
   void send(const std::string& node, const message& order, std::uint64_t request);
   void tell(const agent_path& branch, const on::event& event);
   void tell_down(const child_down& d);
@@ -74,9 +82,11 @@ class node_host_core {
   std::map<std::uint64_t, notice> notices_;  ///< By their request.
   std::uint64_t requests_ = 0;
   epoch epoch_ = 0;  ///< The highest leader epoch heard of.
+  epoch reign_ = 0;  ///< The one that this node leads or led with.
   bool leads_ = false;
   bool root_wanted_ = false;
   bool leaving_ = false;
+  std::size_t max_agents_ = 0;  ///< Of this node; 0: no limit.
   std::vector<caf::response_promise> stop_asked_;
 };
 

@@ -10,17 +10,24 @@
 /// What people and the node's own life ask of the host: lead, stop, leave, restart an agent; and what it tells people.
 namespace cadre::actors::supervision {
 
+supervisor_ref node_host_core::over_root() const {
+  supervisor_ref host;
+  host.node = cfg_.node;
+  host.life = cfg_.life;
+  return host;
+}
+
 void node_host_core::lead(epoch leader_epoch) {
   if (leader_epoch < epoch_ || leaving_) return;
-  epoch_ = leader_epoch;
+  epoch_ = reign_ = leader_epoch;
   leads_ = true;
   root_wanted_ = true;
   if (lives_.find({{}, true})) return;
   child_start root;
   root.branch = true;
   root.token = new_id<incarnation_token>();
-  root.supervisor = ref_of({});
-  root.leader_epoch = epoch_;
+  root.supervisor = over_root();
+  root.leader_epoch = reign_;
   lives_.start(root, [](const message&) {});
   beat();
 }
@@ -38,7 +45,7 @@ void node_host_core::stop_company(caf::response_promise asked) {
   child_stop root;
   root.branch = true;
   root.shutdown_ms = -1;
-  root.supervisor = ref_of({});
+  root.supervisor = over_root();
   lives_.stop(root, [this](const message&) { root_ended(); });
 }
 
@@ -48,8 +55,9 @@ void node_host_core::root_ended() {
 
 void node_host_core::ended(const caf::down_msg& m) {
   lives_.ended(m);
+  count_agents();
   // The root never gives up: if its actor broke, a new one adopts what it left behind.
-  if (root_wanted_ && !lives_.find({{}, true})) lead(epoch_);
+  if (root_wanted_ && !lives_.find({{}, true})) lead(reign_);
   quit_if_empty();
 }
 
@@ -101,6 +109,7 @@ void node_host_core::quit_if_empty() {
 }
 
 void node_host_core::report(const child_report& in) {
+  if (lives_.is_replaced(in.supervisor.branch)) return;
   agent_report out;
   out.id = new_id<command_id>();
   out.agent = in.what.id;

@@ -10,10 +10,12 @@ node_registry::node_registry(std::string self, node_life_id life, std::chrono::m
 std::vector<node_change> node_registry::heard(const node_heartbeat& beat, time_point now) {
   auto changes = heard(beat.node, beat.life, now);
   if (const auto at = nodes_.find(beat.node); at != nodes_.end() && at->second.life == beat.life) {
-    // Open again after draining is as good as new to children that wait for a node.
-    if (at->second.draining && !beat.draining) changes.push_back({node_change::kind::found, beat.node, beat.life});
+    // Open again after draining, or with room again, is as good as new to children that wait for a node.
+    const bool opens = (at->second.draining && !beat.draining) || (at->second.full && !beat.full);
+    if (opens) changes.push_back({node_change::kind::found, beat.node, beat.life});
     if (!at->second.draining && beat.draining) changes.push_back({node_change::kind::drains, beat.node, beat.life});
     at->second.draining = beat.draining;
+    at->second.full = beat.full;
   }
   return changes;
 }
@@ -30,7 +32,7 @@ std::vector<node_change> node_registry::heard(const std::string& node, const nod
     at = nodes_.end();
   }
   if (at == nodes_.end()) {
-    nodes_[node] = entry{life, now, false};
+    nodes_[node] = entry{life, now, false, false};
     changes.push_back({node_change::kind::found, node, life});
   } else {
     at->second.last = now;
@@ -74,6 +76,13 @@ std::vector<node_change> node_registry::drain_self(bool draining) {
   return {{draining ? node_change::kind::drains : node_change::kind::found, self_, life_}};
 }
 
+std::vector<node_change> node_registry::fill_self(bool full) {
+  const bool opens = full_ && !full;
+  full_ = full;
+  if (!opens) return {};
+  return {{node_change::kind::found, self_, life_}};
+}
+
 bool node_registry::is_draining(const std::string& node) const {
   if (node == self_) return draining_;
   const auto at = nodes_.find(node);
@@ -83,11 +92,11 @@ bool node_registry::is_draining(const std::string& node) const {
 std::string node_registry::first_open(const std::vector<std::string>& nodes) const {
   for (const auto& node : nodes) {
     if (node == self_) {
-      if (!draining_) return node;
+      if (!draining_ && !full_) return node;
       continue;
     }
     const auto at = nodes_.find(node);
-    if (at != nodes_.end() && !at->second.draining) return node;
+    if (at != nodes_.end() && !at->second.draining && !at->second.full) return node;
   }
   return {};
 }

@@ -11,8 +11,8 @@
 /// Which nodes are there, judged by their heartbeats on the monotonic clock. Pure: no I/O, no clock of its own.
 namespace cadre::actors::supervision {
 
-/// A node came, went, or takes nothing new (`drains`; once it does again, it is `found`). A restarted node is `lost`
-/// with its old life, then `found` with the new one.
+/// A node came, went, or takes nothing new (`drains`; once it does again, or has room again, it is `found`). A
+/// restarted node is `lost` with its old life, then `found` with the new one.
 struct node_change {
   enum class kind { found, lost, drains };
   kind what = kind::found;
@@ -41,25 +41,31 @@ class node_registry {
   [[nodiscard]] bool is_there(const std::string& node, const node_life_id& life) const;
   /// The present life of a node that is there; empty otherwise.
   [[nodiscard]] node_life_id life_of(const std::string& node) const;
-  /// The first node of the list that is there and not draining; empty if there is none.
+  /// The first node of the list that is there, not draining and not full; empty if there is none.
   [[nodiscard]] std::string first_open(const std::vector<std::string>& nodes) const;
   /// True for a node, this one included, that is there and takes no new children.
   [[nodiscard]] bool is_draining(const std::string& node) const;
   /// Whether this node takes no new children. Returns what that changes.
   std::vector<node_change> drain_self(bool draining);
   [[nodiscard]] bool draining() const noexcept { return draining_; }
+  /// Whether this node runs as many agents as it may: full nodes keep what they have and get nothing more. Returns what
+  /// that changes.
+  std::vector<node_change> fill_self(bool full);
+  [[nodiscard]] bool full() const noexcept { return full_; }
 
  private:
   struct entry {
     node_life_id life;
     time_point last;
     bool draining = false;
+    bool full = false;
   };
 
   std::string self_;
   node_life_id life_;
   std::chrono::milliseconds lease_;
   bool draining_ = false;
+  bool full_ = false;
   std::map<std::string, entry> nodes_;
   time_point last_tick_{};
 };

@@ -86,6 +86,7 @@ result<applied> apply(unit& u, const command&, const incarnation_start& body) {
     return fail(errc::stale_epoch, "a later life of " + body.agent.text + " was granted its epoch already");
 
   const auto granted = u.mem.last_incarnation + 1;
+  const bool first = !u.mem.agent_epochs.contains(body.agent);
   u.db.run(
       "UPDATE cadre.incarnation SET ended_at = clock_timestamp(), end_reason = 'replaced' "
       "WHERE company = $1 AND agent = $2 AND ended_at IS NULL",
@@ -102,6 +103,7 @@ result<applied> apply(unit& u, const command&, const incarnation_start& body) {
   u.set(u.mem.last_incarnation, granted);
   u.set(u.mem.agent_epochs[body.agent], granted);
   u.set(u.mem.agent_states[body.agent], agent_state::running);
+  if (!first) u.end_older_lives(body.agent);
   end_runs_of(u, body.agent, granted - 1,
               {errc::crashed, body.agent.text + " was started anew while its run was under way"});
   return applied{static_cast<std::int64_t>(granted), body.token.text};

@@ -122,6 +122,7 @@ struct writer_engine::impl {
       out.events = std::move(u.events);
       out.grants = std::move(u.grants);
       out.revokes = std::move(u.revokes);
+      out.replaced = std::move(u.replaced);
     }
     return result;
   }

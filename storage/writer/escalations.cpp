@@ -7,6 +7,8 @@
 #include "storage/writer/lookups.hpp"
 #include "storage/writer/tasks.hpp"
 
+#include <algorithm>
+
 namespace cadre::storage::writer {
 
 namespace {
@@ -198,6 +200,36 @@ void raise(unit& u, const finding& f) {
   body.task = f.task;
   body.output = f.output;
   raise(u, body, f.origin.text);
+}
+
+void watch_unplaced_agents(unit& u, timestamp at) {
+  constexpr std::int64_t rows_max = 1'000;
+  const auto waits = [](const auto& a) { return a.second == agent_state::waiting; };
+  if (std::any_of(u.mem.agent_states.begin(), u.mem.agent_states.end(), waits)) {
+    const auto late = u.db.run(
+        "SELECT path, coalesce(last_cause, ''), extract(epoch FROM changed_at)::text FROM cadre.agent a "
+        "WHERE company = $1 AND state = 'waiting' AND NOT retired AND changed_at <= $2::timestamptz AND NOT EXISTS ("
+        "SELECT 1 FROM cadre.escalation e WHERE e.company = a.company AND e.origin = a.path "
+        "AND e.problem = 'unplaced' AND e.last_at >= a.changed_at) ORDER BY path LIMIT $3::bigint",
+        u.company(), at + -u.mem.company.timing.lease, rows_max);
+    for (const auto& row : late) {
+      finding f;
+      f.origin.text = row[0].as<std::string>();
+      f.cause_of = "unplaced:" + f.origin.text + ":" + row[2].as<std::string>();
+      f.problem = "unplaced";
+      f.cause = {errc::unreachable, "it can run nowhere: " + row[1].as<std::string>()};
+      raise(u, f);
+    }
+  }
+  const auto over = u.db.run("SELECT " CADRE_ESCALATION_FACTS
+                             " FROM cadre.escalation e WHERE company = $1 AND status <> 'resolved' "
+                             "AND problem = 'unplaced' AND EXISTS (SELECT 1 FROM cadre.agent a WHERE a.company = "
+                             "e.company AND a.path = e.origin AND a.state = 'running') LIMIT $2::bigint",
+                             u.company(), rows_max);
+  for (const auto& row : over) {
+    const auto e = facts_of(row);
+    write_step(u, e, decide::resolve_escalation(e.at, "cadre", "it runs again"), {});
+  }
 }
 
 std::int64_t move_due_escalations(unit& u, timestamp at, std::int64_t limit) {

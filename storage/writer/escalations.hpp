@@ -24,6 +24,10 @@ struct finding {
 };
 void raise(unit& u, const finding& f);
 
+/// Raises agents that none of their nodes can run for longer than the fleet's lease, once per wait, and resolves that
+/// once they run again.
+void watch_unplaced_agents(unit& u, timestamp at);
+
 /// Lets the open escalations whose time is over take their next step. Returns how many there were, at most `limit`.
 std::int64_t move_due_escalations(unit& u, timestamp at, std::int64_t limit);
 

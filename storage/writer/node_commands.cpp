@@ -115,6 +115,14 @@ void look_at_held(unit& u, const node_report& body) {
              u.company(), extended, u.now + lease);
 }
 
+/// Lives that were replaced elsewhere while their node could not hear of it.
+void look_for_replaced(unit& u, const node_report& body) {
+  for (const auto& agent : body.agents) {
+    const auto newest = u.mem.agent_epochs.find(agent.agent);
+    if (newest != u.mem.agent_epochs.end() && agent.incarnation < newest->second) u.end_older_lives(agent.agent);
+  }
+}
+
 /// Runs that the node was given a while ago and does not hold: their grants got lost, or their agent is gone.
 void look_for_lost(unit& u, const node_report& body) {
   std::map<agent_path, std::set<run_id>> listed;
@@ -151,6 +159,7 @@ result<applied> apply(unit& u, const command&, const node_report& body) {
   look_at_held(u, body);
   take_note(u, node, body);
   look_for_lost(u, body);
+  look_for_replaced(u, body);
   u.mem.look_for_work = true;
   return applied{};
 }

@@ -28,6 +28,13 @@ void unit::revoke(const run_id& run, const agent_path& agent, const std::string&
   revokes.push_back(std::move(r));
 }
 
+void unit::end_older_lives(const agent_path& agent) {
+  life_replaced r;
+  r.agent = agent;
+  r.newest = mem.agent_epochs.at(agent);
+  replaced.push_back(std::move(r));
+}
+
 void unit::remember_run(const active_run& run) {
   const auto found = mem.runs.find(run.id);
   if (found == mem.runs.end()) {
@@ -49,6 +56,7 @@ void unit::back_to(const mark& m) {
   events.resize(m.events);
   grants.resize(m.grants);
   revokes.resize(m.revokes);
+  replaced.resize(m.replaced);
   while (undo_.size() > m.undo) {
     undo_.back()();
     undo_.pop_back();

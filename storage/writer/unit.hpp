@@ -34,12 +34,15 @@ class unit {
   std::vector<event> events;  ///< Numbered when they are written, just before COMMIT.
   std::vector<run_grant> grants;
   std::vector<run_revoke> revokes;
+  std::vector<life_replaced> replaced;
 
   [[nodiscard]] const std::string& company() const noexcept { return mem.company.name; }
   [[nodiscard]] double chance() { return std::uniform_real_distribution<double>{0.0, 1.0}(random); }
 
   void tell(std::string subject, std::string what, const nlohmann::json& data);
   void revoke(const run_id& run, const agent_path& agent, const std::string& reason);
+  /// Tells the agent's lives before the newest one that they are over.
+  void end_older_lives(const agent_path& agent);
 
   /// Changes a value in memory; the old one comes back if the statements are rolled back. The place must outlive the
   /// transaction: a member of `memory` or an element of one of its maps that nothing erases meanwhile.
@@ -54,9 +57,11 @@ class unit {
   void on_rollback(std::function<void()> back) { undo_.push_back(std::move(back)); }
 
   struct mark {
-    std::size_t events, grants, revokes, undo;
+    std::size_t events, grants, revokes, replaced, undo;
   };
-  [[nodiscard]] mark here() const { return {events.size(), grants.size(), revokes.size(), undo_.size()}; }
+  [[nodiscard]] mark here() const {
+    return {events.size(), grants.size(), revokes.size(), replaced.size(), undo_.size()};
+  }
   /// Takes back what was done since, but for the statements.
   void back_to(const mark& m);
 

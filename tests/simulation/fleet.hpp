@@ -22,9 +22,8 @@ class fleet {
   fleet(const fleet&) = delete;
   fleet& operator=(const fleet&) = delete;
 
-  /// Set up, run with faults, heal, rest, check. Returns the first broken promise; empty if none is. `strict`: also of
-  /// a fleet that lost messages each agent must run again, and of every one exactly once.
-  std::string play(bool strict = false);
+  /// Set up, run with faults, heal, rest, check. Returns the first broken promise; empty if none is.
+  std::string play();
 
   // For the parts of the fleet.
 

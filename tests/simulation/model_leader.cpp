@@ -209,6 +209,7 @@ void model_leader::answer_all(const batches& taken, outcome_status status, errc 
 void model_leader::hand_out() {
   for (const auto& g : std::exchange(rules_->grants, {})) fleet_.publish(node_.name, g);
   for (const auto& r : std::exchange(rules_->revokes, {})) fleet_.publish(node_.name, r);
+  for (const auto& r : std::exchange(rules_->replaced, {})) fleet_.publish(node_.name, r);
 }
 
 }  // namespace cadre::simulation

@@ -83,6 +83,7 @@ model_rules::answer model_rules::on(const command&, const incarnation_start& bod
   data_.incarnations[body.token] = {granted, body.agent, false};
   data_.agent_epochs[body.agent] = granted;
   data_.agent_states[body.agent] = agent_state::running;
+  replaced.push_back({body.agent, granted});
   watch_.granted(body.agent, granted);
   end_runs_of(body.agent, granted - 1, {errc::crashed, "its agent was started anew"});
   return std::pair{static_cast<std::int64_t>(granted), body.token.text};
@@ -125,6 +126,8 @@ model_rules::answer model_rules::on(const command& c, const node_report& body) {
   node.up = true;
   node.seen = now_;
   look_for_lost(body);
+  for (const auto& a : body.agents)
+    if (a.incarnation < data_.agent_epochs[a.agent]) replaced.push_back({a.agent, data_.agent_epochs[a.agent]});
   return std::pair{0, c.id.text};
 }
 

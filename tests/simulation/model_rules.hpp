@@ -34,6 +34,7 @@ class model_rules {
   /// To be sent once the transaction is durable.
   std::vector<run_grant> grants;
   std::vector<run_revoke> revokes;
+  std::vector<life_replaced> replaced;
 
  private:
   using answer = result<std::pair<std::int64_t, std::string>>;

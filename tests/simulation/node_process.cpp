@@ -117,7 +117,7 @@ caf::actor node_process::birth(caf::event_based_actor* self, const std::shared_p
   c.stubborn = fleet_.chance.chance(0.05);
   auto agent = self->spawn(sim_agent, std::move(c));
   directory_[b.path] = caf::actor_cast<caf::actor_addr>(agent);
-  fleet_.watch.born(b.path, life, b.token);
+  if (!dead_) fleet_.watch.born(b.path, life, b.token);
   agent->attach_functor([this, path = b.path, token = b.token](const caf::error&) {
     if (!dead_) fleet_.watch.died(path, life, token);
   });
@@ -201,6 +201,10 @@ void node_process::hear(const run_grant& grant) {
 
 void node_process::hear(const run_revoke& revoke) {
   if (const auto agent = find(revoke.agent)) caf::anon_send(agent, revoke);
+}
+
+void node_process::hear(const life_replaced& news) {
+  if (const auto agent = find(news.agent)) caf::anon_send(agent, news);
 }
 
 void node_process::ask(const command& c) {

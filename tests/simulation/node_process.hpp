@@ -58,6 +58,7 @@ class node_process : public std::enable_shared_from_this<node_process> {
   void hear(const node_heartbeat& beat);
   void hear(const run_grant& grant);
   void hear(const run_revoke& revoke);
+  void hear(const life_replaced& news);
   /// A client on this node gives a command to its command client.
   void ask(const command& c);
   /// An agent here fails, ends, or is killed. False: it does not run here.

@@ -103,8 +103,8 @@ std::size_t oracle::alive(const agent_path& agent) const {
       std::count_if(lives_.begin(), lives_.end(), [&](const auto& l) { return l.second.agent == agent; }));
 }
 
-void oracle::judge_rest(const tables& data, rest asked) {
-  judge_agents(data, asked);
+void oracle::judge_rest(const tables& data, bool tight) {
+  judge_agents(data, tight);
   judge_commands();
   judge_tasks(data);
   judge_escalations(data);
@@ -130,12 +130,12 @@ bool oracle::can_work(const agent_path& agent, const tables& data) const {
                      [&](const auto& l) { return l.second.agent == agent && l.second.incarnation == newest->second; });
 }
 
-void oracle::judge_agents(const tables& data, rest asked) {
+void oracle::judge_agents(const tables& data, bool tight) {
   for (const auto& agent : company_->agents) {
     const auto count = alive(agent.path);
-    if (asked.lives && (asked.single || !twins_))
-      judge(count > 0 || !why_down(agent.path, asked.tight).empty(), agent.path.text + " should run and does not");
-    if (!asked.single) continue;
+    // Of what may end for good, the supervisor that is kept and its twin may have told different things.
+    const bool unsure = twins_ && agent.restart != restart_type::permanent;
+    if (!unsure) judge(count > 0 || !why_down(agent.path, tight).empty(), agent.path.text + " should run and does not");
     judge(count <= 1, fmt::format("{} runs {} times", agent.path.text, count));
     judge(count == 0 || can_work(agent.path, data), agent.path.text + " runs with an incarnation that was replaced");
   }

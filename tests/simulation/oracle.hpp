@@ -53,14 +53,8 @@ class oracle {
   /// An agent was started while another life of it still ran elsewhere.
   [[nodiscard]] bool saw_twins() const { return twins_; }
 
-  /// What is asked of a fleet at rest, beyond what is asked of every one.
-  struct rest {
-    bool tight = false;   ///< Agents may rightly be down for good.
-    bool lives = true;    ///< Each agent that should run does, unless one lived twice at some time.
-    bool single = false;  ///< No agent runs twice, and the life that runs is the one that may speak.
-  };
-  /// Nothing is broken any more and time was given: all must be well.
-  void judge_rest(const tables& data, rest asked);
+  /// Nothing is broken any more and time was given: all must be well. `tight`: agents may rightly be down for good.
+  void judge_rest(const tables& data, bool tight);
 
  private:
   struct life {
@@ -81,7 +75,7 @@ class oracle {
   };
 
   void count_restart(const node_life_id& by, const agent_report& report);
-  void judge_agents(const tables& data, rest asked);
+  void judge_agents(const tables& data, bool tight);
   /// It runs once, and the writer listens to it.
   [[nodiscard]] bool can_work(const agent_path& agent, const tables& data) const;
   [[nodiscard]] std::string why_down(const agent_path& agent, bool tight) const;

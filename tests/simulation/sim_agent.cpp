@@ -19,7 +19,7 @@ void advance(agent_self* self, const run_id& run, const run_machine::actions& ac
 
 void report_capacity(agent_self* self, bool gone = false) {
   const auto& s = self->state;
-  if (s.incarnation == 0) return;
+  if (s.incarnation == 0 || (s.replaced && !gone)) return;
   capacity_note note;
   note.token = s.cfg.birth.token;
   note.gone = gone;
@@ -27,7 +27,7 @@ void report_capacity(agent_self* self, bool gone = false) {
   note.capacity.incarnation = s.incarnation;
   note.capacity.mode = s.cfg.spec.mode;
   const auto free = s.cfg.spec.concurrency - static_cast<std::int64_t>(s.runs.size());
-  note.capacity.free_slots = s.stopping ? 0 : std::max<std::int64_t>(0, free);
+  note.capacity.free_slots = s.stopping || s.replaced ? 0 : std::max<std::int64_t>(0, free);
   for (const auto& [id, run] : s.runs) note.capacity.held.push_back(id);
   self->send(s.cfg.services->reporter, std::move(note));
 }
@@ -96,7 +96,9 @@ void start_process(agent_self* self, const run_id& run) {
 
 void take_grant(agent_self* self, const run_grant& grant) {
   auto& s = self->state;
-  if (s.stopping || s.incarnation == 0 || s.runs.contains(grant.run) || grant.incarnation != s.incarnation) return;
+  if (s.stopping || s.replaced || s.incarnation == 0 || s.runs.contains(grant.run) ||
+      grant.incarnation != s.incarnation)
+    return;
   s.runs.emplace(grant.run, run_machine{grant, s.cfg.spec});
   start_process(self, grant.run);
   report_capacity(self);
@@ -114,6 +116,19 @@ void begin_stop(agent_self* self, const caf::error& reason) {
     if (const auto found = s.runs.find(id); found != s.runs.end())
       advance(self, id, found->second.on_stop("the agent was stopped in mid-run"));
   finish_stop(self);
+}
+
+void retire(agent_self* self) {
+  auto& s = self->state;
+  if (s.replaced || s.stopping) return;
+  s.replaced = true;
+  std::vector<run_id> ids;
+  for (const auto& [id, run] : s.runs) ids.push_back(id);
+  for (const auto& id : ids)
+    if (const auto found = s.runs.find(id); found != s.runs.end())
+      advance(self, id, found->second.on_revoked("a newer life is on record"));
+  report_capacity(self, true);
+  self->delayed_send(self, replaced_linger, replaced_atom_v);
 }
 
 }  // namespace
@@ -136,6 +151,13 @@ caf::behavior sim_agent(agent_self* self, sim_agent_config cfg) {
   return {
       [](supervision::ready_atom) { return true; },
       [=](const run_grant& grant) { take_grant(self, grant); },
+      [=](const life_replaced& news) {
+        if (is_over(news, self->state.incarnation)) retire(self);
+      },
+      [=](replaced_atom) {
+        self->state.cfg.stubborn = false;
+        begin_stop(self, supervision::to_error(replaced_failure(self->state.cfg.spec.path)));
+      },
       [=](const run_revoke& r) { with_run(r.run, [&](run_machine& m) { return m.on_revoked(r.reason); }); },
       [=](const run_stdout& r) { with_run(r.run, [&](run_machine& m) { return m.on_stdout(r.bytes); }); },
       [=](const run_exited& r) { with_run(r.run, [&](run_machine& m) { return m.on_exit(r.exit); }); },

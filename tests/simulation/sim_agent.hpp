@@ -21,13 +21,14 @@ struct sim_agent_config {
   dice* chance = nullptr;
   oracle* watch = nullptr;
   double trouble = 0;     ///< Of a run.
-  bool stubborn = false;  ///< Does not end when it is asked to.
+  bool stubborn = false;  ///< Does not end when its supervisor asks it to.
 };
 
 struct sim_agent_state {
   sim_agent_config cfg;
   epoch incarnation = 0;
   std::map<run_id, actors::run_machine> runs;
+  bool replaced = false;
   bool stopping = false;
   caf::error stop_reason;
   static inline const char* name = "sim_agent";

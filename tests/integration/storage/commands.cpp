@@ -278,9 +278,13 @@ BOOST_AUTO_TEST_CASE(an_older_life_is_refused_and_recorded) {
     return add;
   };
   BOOST_TEST(status(w.send(line(), "ceo.data.plain", static_cast<epoch>(first))) == "committed");
+  BOOST_TEST(w.last.replaced.empty());
   start.token = new_id<incarnation_token>();
   const auto second = w.must(start).value;
   BOOST_TEST(second > first);
+  BOOST_REQUIRE_EQUAL(w.last.replaced.size(), 1U);
+  BOOST_TEST(w.last.replaced[0].agent.text == "ceo.data.plain");
+  BOOST_TEST(w.last.replaced[0].newest == static_cast<epoch>(second));
   BOOST_TEST(status(w.send(line(), "ceo.data.plain", static_cast<epoch>(first))) == "rejected stale_epoch");
   BOOST_TEST(status(w.send(line(), "ceo.data.plain")) == "rejected stale_epoch");
   BOOST_TEST(status(w.send(line(), "ceo.data.plain", static_cast<epoch>(second + 1))) == "rejected stale_epoch");

@@ -178,6 +178,36 @@ BOOST_AUTO_TEST_CASE(an_overdue_audit_is_a_finding_against_the_auditor_once) {
   check_nothing_lost(w);
 }
 
+BOOST_AUTO_TEST_CASE(an_agent_that_can_run_nowhere_is_a_problem_until_it_runs_again) {
+  world w;
+  agent_report waits;
+  waits.id = new_id<command_id>();
+  waits.agent = {"ceo.data.plain"};
+  waits.node = "n1";
+  waits.state = agent_state::waiting;
+  waits.reason = exit_reason::noconnection;
+  waits.cause = "none of its nodes is there: n1";
+  w.must(waits);
+  const std::string open =
+      "SELECT concat_ws('|', count(*), max(origin), max(cause)) FROM cadre.escalation WHERE company = $1 AND "
+      "problem = 'unplaced' AND status <> 'resolved'";
+  w.tick_after(milliseconds{0});
+  BOOST_TEST(w.ask(open) == "0");
+  w.tick_after(milliseconds{60'000});
+  w.tick_after(milliseconds{61'000});
+  BOOST_TEST(w.ask(open) == "1|ceo.data.plain|it can run nowhere: none of its nodes is there: n1");
+  auto runs = waits;
+  runs.id = new_id<command_id>();
+  runs.state = agent_state::running;
+  runs.cause = "";
+  w.must(runs);
+  w.tick_after(milliseconds{62'000});
+  BOOST_TEST(w.ask(open) == "0");
+  BOOST_TEST(w.ask("SELECT concat_ws('|', count, resolved_by, note) FROM cadre.escalation WHERE company = $1 AND "
+                   "problem = 'unplaced'") == "1|cadre|it runs again");
+  check_nothing_lost(w);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(tasks)

@@ -269,6 +269,37 @@ BOOST_FIXTURE_TEST_CASE(a_stopped_agent_hands_its_tasks_back_before_it_ends, age
   BOOST_TEST(std::holds_alternative<incarnation_end>(d.got.back().body));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_replaced_life_gives_up_its_runs_takes_no_more_and_ends_after_a_while, agent_fixture) {
+  live();
+  tell(granted("one"));
+  life_replaced news;
+  news.agent = {"ceo.a"};
+  news.newest = 7;
+  tell(news);
+  BOOST_TEST(last_note() == "free 1 held 1");
+  news.newest = 8;
+  tell(news);
+  BOOST_TEST(last_note() == "gone");
+  tell(granted("two"));
+  BOOST_TEST(last_note() == "gone");
+  BOOST_TEST(s->processes->running() == 0u);
+  BOOST_TEST(!end_of_agent.ended);
+  advance(2'000ms);
+  BOOST_TEST(end_of_agent.ended);
+  BOOST_TEST((supervision::reason_of(end_of_agent.reason) == exit_reason::noconnection));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_life_that_comes_too_late_for_an_epoch_ends_after_a_while, agent_fixture) {
+  outcome late = answered(d.got[0].id, outcome_status::rejected);
+  late.error = {errc::stale_epoch, "a later life was granted its epoch already"};
+  caf::anon_send(commands, late);
+  run();
+  BOOST_TEST(!end_of_agent.ended);
+  advance(2'000ms);
+  BOOST_TEST(end_of_agent.ended);
+  BOOST_TEST((supervision::reason_of(end_of_agent.reason) == exit_reason::noconnection));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 namespace {

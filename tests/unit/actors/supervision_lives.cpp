@@ -40,6 +40,9 @@ struct table : test::deterministic {
   std::vector<std::string> said;
   std::vector<caf::actor_addr> spawned;
   bool stubborn = false;
+  bool adopt_only = false;
+  bool exact = false;
+  std::string stop_token;
   caf::actor owner = sys.spawn([](caf::stateful_actor<owner_state>* self, table* t) { return t->behave(self); }, this);
 
   ~table() {
@@ -91,6 +94,7 @@ struct table : test::deterministic {
     order.branch = branch;
     order.token = {token};
     order.supervisor = by;
+    order.adopt_only = adopt_only;
     with([this, order](lives& l) {
       l.start(order, [this](const message& m) {
         const auto& answer = std::get<child_started>(m);
@@ -106,6 +110,8 @@ struct table : test::deterministic {
     order.child = {child};
     order.shutdown_ms = ms;
     order.supervisor = by;
+    order.exact = exact;
+    order.token = {stop_token};
     with([this, order](lives& l) {
       l.stop(order, [this](const message& m) {
         said.push_back("stopped " + std::string{to_text(std::get<child_down>(m).reason)});
@@ -138,6 +144,63 @@ BOOST_FIXTURE_TEST_CASE(a_second_start_adopts_and_the_down_goes_to_the_new_super
   BOOST_TEST(spawned.size() == 1u);
   stop("ceo.a", boss("ceo", "n2"));
   BOOST_TEST(take() == "stopped shutdown");
+}
+
+BOOST_FIXTURE_TEST_CASE(an_older_supervisor_is_refused_and_a_newer_one_adopts, table) {
+  const auto ranked = [](epoch reign, const std::string& token) {
+    auto ref = boss("ceo", token);
+    ref.reign = reign;
+    ref.token = {token};
+    return ref;
+  };
+  start("ceo.a", "t1", ranked(3, "b2"));
+  start("ceo.a", "t2", ranked(3, "b1"));
+  start("ceo.a", "t2", ranked(2, "b9"));
+  BOOST_TEST(take() == "started t1, failed: has a newer supervisor on b2, failed: has a newer supervisor on b2");
+  stop("ceo.a", ranked(3, "b1"));
+  BOOST_TEST(take() == "stopped noconnection");
+  start("ceo.a", "t2", ranked(4, "b1"));
+  BOOST_TEST(take() == "down ceo.a noconnection, adopted t1");
+  start("ceo.a", "t2", ranked(3, "b2"));
+  BOOST_TEST(take() == "failed: has a newer supervisor on b1");
+}
+
+BOOST_FIXTURE_TEST_CASE(an_exact_stop_spares_every_other_life, table) {
+  start("ceo.a", "t1", boss("ceo"));
+  exact = true;
+  stop_token = "t0";
+  stop("ceo.a", boss("ceo"));
+  with([this](lives& l) { said.push_back(std::to_string(l.size())); });
+  BOOST_TEST(take() == "started t1, stopped shutdown, 1");
+  stop_token = "t1";
+  stop("ceo.a", boss("ceo"));
+  with([this](lives& l) { said.push_back(std::to_string(l.size())); });
+  BOOST_TEST(take() == "stopped noconnection, down ceo.a noconnection, 0");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_question_waits_for_the_end_of_what_is_being_stopped_and_cancels_no_start, table) {
+  stubborn = true;
+  start("ceo.a", "t1", boss("ceo"));
+  stop("ceo.a", boss("ceo"));
+  start("ceo.a", "t2", boss("ceo"));
+  adopt_only = true;
+  start("ceo.a", "t3", boss("ceo"));
+  BOOST_TEST(take() == "started t1");
+  advance(milliseconds{600});
+  BOOST_TEST(take() == "stopped killed, started t2, adopted t2");
+  stop("ceo.a", boss("ceo"));
+  start("ceo.a", "t4", boss("ceo"));
+  advance(milliseconds{600});
+  BOOST_TEST(take() == "stopped killed, failed: does not run on me");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_deposed_supervisor_ends_as_if_its_node_were_lost_and_takes_its_own_children_along, table) {
+  start("ceo.m", "b1", boss("ceo"), true);
+  start("ceo.m.a", "t1", boss("ceo.m"));
+  start("ceo.m.b", "t2", boss("ceo.m", "elsewhere"));
+  take();
+  with([](lives& l) { l.depose({"ceo.m"}); });
+  BOOST_TEST(take() == "branch ceo.m, down ceo.m noconnection, down ceo.m.a shutdown");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_start_waits_for_the_end_of_the_life_that_is_being_stopped, table) {

@@ -246,7 +246,7 @@ BOOST_AUTO_TEST_CASE(a_child_with_another_supervisor_by_now_is_not_reported_as_s
   s.run_up({"a", "b"});
   s.stop();
   s.reports.clear();
-  s.feed(on::down{{"b"}, {}, exit_reason::noconnection, {errc::stale_epoch, "b has another supervisor by now"}});
+  s.feed(on::down{{"b"}, {}, exit_reason::noconnection, {errc::deposed, "b has another supervisor by now"}});
   BOOST_TEST(s.reports.empty());
   s.down("a", exit_reason::shutdown, "");
   BOOST_TEST(s.reports.size() == 1U);
