@@ -47,7 +47,7 @@ class edges {
   void down(const child_down& notice);
   /// A node was lost: DOWN(noconnection) for its children. Or found: children that wait for it start, and those that
   /// prefer it and fail back are moved. Or it drains: its children are moved. A move lets the child
-  /// finish, then orders a restart as a person would, which counts for nothing; what can run nowhere else stays.
+  /// finish, then orders a move, which counts for nothing; what can run nowhere else stays.
   void changed(const node_change& change);
   /// This node has listened long enough to have heard every node that is there. Until then one that was not heard may
   /// well have the child.

@@ -155,7 +155,7 @@ void edges::move_answered(edge& e, const result<message>& what) {
   if (ended->reason == exit_reason::noconnection) return down(*ended);
   e.now = phase::down;
   // The stop that this makes the supervisor order finds it gone; the start that follows places it anew.
-  use_.tell(e.supervisor.branch, on::order{on::order::kind::restart, e.spec.id});
+  use_.tell(e.supervisor.branch, on::order{on::order::kind::move, e.spec.id});
 }
 
 void edges::move_all() {

@@ -62,6 +62,7 @@ void lives::start(const child_start& order, answer reply) {
   if (e.stopping && order.adopt_only) return void(e.asked.emplace_back(order, std::move(reply)));
   if (e.stopping) return queue_start(e, order, std::move(reply));
   hand_over(key, e, order.supervisor);
+  e.adopted_as = order.token;
   if (!e.starting) return reply(started(order, e.token));
   e.start_waiters.push_back([order, token = e.token, reply = std::move(reply)](const message& m) {
     const auto& result = std::get<child_started>(m);
@@ -134,6 +135,12 @@ void lives::queue_start(entry& e, const child_start& order, answer reply) {
   e.next_waiters.push_back(std::move(reply));
 }
 
+bool lives::is_meant(const entry& e, const child_stop& order) {
+  if (order.token.empty() || order.token == e.token) return true;
+  if (order.exact) return false;
+  return order.token == e.adopted_as || (e.next && order.token == e.next->token);
+}
+
 void lives::stop(const child_stop& order, answer reply) {
   const life_key key{order.child, order.branch};
   child_down gone;
@@ -143,7 +150,7 @@ void lives::stop(const child_stop& order, answer reply) {
   gone.supervisor = order.supervisor;
   gone.reason = exit_reason::shutdown;
   const auto at = table_.find(key);
-  if (at == table_.end() || (order.exact && at->second.token != order.token)) return reply(gone);
+  if (at == table_.end() || !is_meant(at->second, order)) return reply(gone);
   auto& e = at->second;
   if (e.next && same_supervisor(e.next->supervisor, order.supervisor)) {
     answer_all(e.next_waiters, not_started(order.child, e.next->token, {errc::cancelled, "a stop came after"}));

@@ -101,6 +101,7 @@ class lives {
   struct entry {
     caf::actor handle;
     incarnation_token token;
+    incarnation_token adopted_as;  ///< Of the last order that found it running.
     supervisor_ref supervisor;
     bool starting = true;
     bool stopping = false;
@@ -128,6 +129,8 @@ class lives {
   void answered(const life_key& key, const incarnation_token& token, const caf::error& problem);
   void begin_finish(const life_key& key, entry& e);
   void finish_branch(const life_key& key, entry& e);
+  /// Whether a stop order means this life, or the start that waits for its end; a late one must not hit its successor.
+  static bool is_meant(const entry& e, const child_stop& order);
   void queue_start(entry& e, const child_start& order, answer reply);
   void begin_stop(const life_key& key, entry& e, std::int64_t shutdown_ms);
   void kill(entry& e);

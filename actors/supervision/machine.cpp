@@ -298,7 +298,10 @@ void machine::restart_group(std::size_t first, milliseconds delay) {
     auto& c = children_[i];
     if (c.spec.restart == restart_type::temporary) {
       if (c.now == phase::stopping) c.after_stop = after_the_end(c, phase::ended);
-      if (!is_alive(c) && c.now != phase::stopped) enter(c, after_the_end(c, phase::ended));
+      // One that did not have its turn yet still gets it: nothing of it has ended.
+      const bool to_come = c.now == phase::queued || c.now == phase::grouped;
+      if (to_come) enter(c, phase::grouped);
+      if (!to_come && !is_alive(c) && c.now != phase::stopped) enter(c, after_the_end(c, phase::ended));
     } else if (c.now == phase::stopping) {
       c.after_stop = phase::grouped;
     } else if (!is_alive(c) && c.now != phase::quarantined) {

@@ -101,7 +101,8 @@ struct order {
   /// before. terminate: stops it; it stays down. add (start_child): starts a new child after the others; nothing is
   /// left of it if that fails. remove (delete_child): forgets a child that is down. restart (ours): terminate and
   /// start, without counting, and forgets the child's past failures; one that waits for its restart is started now.
-  enum class kind : std::uint8_t { start, terminate, restart, add, remove };
+  /// move (ours): terminate and start a child that runs, without counting or forgetting anything.
+  enum class kind : std::uint8_t { start, terminate, restart, add, remove, move };
   kind what = kind::restart;
   agent_path id;                     ///< Of add to a dynamic supervisor: the new child's, or empty to have one made up.
   std::optional<child_spec> spec{};  ///< Of add; a dynamic supervisor has its own and takes none.
@@ -275,6 +276,7 @@ class machine {
 
   void order_start(child& c, const on::order& e);
   void order_terminate(child& c, const on::order& e);
+  void order_move(child& c);
   void order_restart(child& c, const on::order& e);
   void order_remove(child& c, const on::order& e);
   void order_add(const on::order& e);

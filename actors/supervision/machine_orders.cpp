@@ -18,6 +18,7 @@ void machine::take(const on::order& e, steady_time) {
   if (e.what == kind::start) return order_start(*c, e);
   if (e.what == kind::terminate) return order_terminate(*c, e);
   if (e.what == kind::remove) return order_remove(*c, e);
+  if (e.what == kind::move) return order_move(*c);
   order_restart(*c, e);
 }
 
@@ -54,6 +55,10 @@ void machine::order_terminate(child& c, const on::order& e) {
     report(c, agent_state::stopped, exit_reason::shutdown);
   }
   answer(e, act::outcome::ok);
+}
+
+void machine::order_move(child& c) {
+  if (c.now == phase::running && !in_group(c)) begin_stop(c, phase::queued);
 }
 
 void machine::order_restart(child& c, const on::order& e) {

@@ -62,7 +62,11 @@ void oracle::died(const agent_path& agent, const node_life_id& where, const inca
 
 void oracle::reported(const node_life_id& by, const agent_report& r) {
   log_.note("  {}: {} is {}{}{}", by.text, r.agent.text, to_text(r.state), r.cause.empty() ? "" : ": ", r.cause);
-  last_report_[r.agent] = r;
+  // A supervisor that was replaced may still say that what the other one has quarantined is stopped.
+  const auto last = last_report_.find(r.agent);
+  const bool stays =
+      last != last_report_.end() && last->second.state == agent_state::quarantined && r.state == agent_state::stopped;
+  if (!stays) last_report_[r.agent] = r;
   if (r.state == agent_state::quarantined) quarantines_.emplace_back(by, r);
   count_restart(by, r);
 }

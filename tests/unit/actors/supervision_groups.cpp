@@ -59,6 +59,16 @@ BOOST_AUTO_TEST_CASE(a_failing_start_restarts_the_group_after_a_pause) {
   BOOST_TEST(s.ring() == "start a");
 }
 
+BOOST_AUTO_TEST_CASE(a_temporary_child_that_had_no_turn_yet_when_its_group_restarts_still_gets_it) {
+  stage s{flags(restart_strategy::one_for_all), {kid("a"), kid("b"), kid("c", temporary)}};
+  BOOST_TEST(s.start() == "start a");
+  BOOST_TEST(s.started("a") == "start b");
+  BOOST_TEST(s.down("a") == "stop b");
+  BOOST_TEST(s.down("b", exit_reason::shutdown) == "start a");
+  BOOST_TEST(s.started("a") == "start b");
+  BOOST_TEST(s.started("b") == "start c");
+}
+
 BOOST_AUTO_TEST_CASE(a_temporary_child_taken_down_by_its_group_stays_down_and_an_ended_transient_one_comes_back) {
   stage s{flags(restart_strategy::one_for_all), {kid("a"), kid("b", temporary), kid("c", transient)}};
   s.run_up({"a", "b", "c"});

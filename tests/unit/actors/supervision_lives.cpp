@@ -178,6 +178,23 @@ BOOST_FIXTURE_TEST_CASE(an_exact_stop_spares_every_other_life, table) {
   BOOST_TEST(take() == "stopped noconnection, down ceo.a noconnection, 0");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_late_stop_does_not_hit_the_next_life, table) {
+  start("ceo.a", "t1", boss("ceo"));
+  stop_token = "t1";
+  stop("ceo.a", boss("ceo"));
+  start("ceo.a", "t2", boss("ceo"));
+  BOOST_TEST(take() == "started t1, stopped shutdown, started t2");
+  stop("ceo.a", boss("ceo"));
+  with([this](lives& l) { said.push_back(std::to_string(l.size())); });
+  BOOST_TEST(take() == "stopped shutdown, 1");
+  // It is known by the token of the start that found it running, too.
+  start("ceo.a", "t3", boss("ceo"));
+  stop_token = "t3";
+  stop("ceo.a", boss("ceo"));
+  with([this](lives& l) { said.push_back(std::to_string(l.size())); });
+  BOOST_TEST(take() == "adopted t2, stopped shutdown, 0");
+}
+
 BOOST_FIXTURE_TEST_CASE(a_question_waits_for_the_end_of_what_is_being_stopped_and_cancels_no_start, table) {
   stubborn = true;
   start("ceo.a", "t1", boss("ceo"));

@@ -241,6 +241,20 @@ BOOST_AUTO_TEST_CASE(a_lost_node_never_counts) {
   BOOST_TEST(s.reports.back().restarts == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_move_counts_for_nothing_and_forgives_nothing) {
+  stage s{flags(restart_strategy::one_for_one, 1), {kid("a")}};
+  s.run_up({"a"});
+  BOOST_TEST(s.down("a") == "start a");
+  s.started("a");
+  BOOST_TEST(s.order(on::order::kind::move, "a") == "stop a");
+  BOOST_TEST(s.down("a", exit_reason::shutdown, "") == "start a");
+  BOOST_TEST(s.order(on::order::kind::move, "a") == "");
+  s.started("a");
+  BOOST_TEST(s.reports.back().restarts == 1);
+  s.down("a");
+  BOOST_TEST(s.gave_up.message == "a: boom");
+}
+
 BOOST_AUTO_TEST_CASE(a_child_with_another_supervisor_by_now_is_not_reported_as_stopped) {
   stage s{flags(restart_strategy::one_for_one, 1), {kid("a"), kid("b")}};
   s.run_up({"a", "b"});
