@@ -159,7 +159,8 @@ struct child_down {
   CADRE_FIELDS(child, branch, token, reason, cause, supervisor)
 };
 
-/// A person orders something of an agent or a node. `order`: `restart`, `kill`, `pause`, `resume` (agents), `drain`.
+/// A person orders something of an agent or a node. `order`: `start`, `terminate`, `restart`, `kill`
+/// (agents; `start` and `terminate` of a manager mean its whole branch), `drain`, `undrain`.
 struct operator_order {
   static constexpr std::string_view kind = "operator_order";
   std::string order;

@@ -138,7 +138,7 @@ int schedule_list(const fleet_options& fleet) {
 }  // namespace
 
 void add_agent_commands(const application& a) {
-  auto agent = a.app.add_command("agent", "List and show agents, read their journal, restart them");
+  auto agent = a.app.add_command("agent", "List and show agents, read their journal, start, stop and restart them");
   agent.needs_a_command();
   auto sub = agent.add_command("list", "List the agents");
   add_listing_options(sub, a.fleet);
@@ -157,7 +157,11 @@ void add_agent_commands(const application& a) {
   sub.add("--limit", *limit, "Lines").range(1, 10'000).default_shown();
   sub.does([=] { return logs(a.fleet, *path, *limit); });
 
-  for (const auto& [order, help] : {std::pair{"restart", "Restart an agent; lifts a quarantine"},
+  for (const auto& [order, help] : {std::pair{"start", "Start what was terminated; lifts a quarantine"},
+                                    std::pair{"terminate",
+                                              "Stop an agent, or a manager with all below it, until a "
+                                              "start or a restart of its supervisor"},
+                                    std::pair{"restart", "Restart an agent; lifts a quarantine"},
                                     std::pair{"kill", "Kill an agent: its supervisor restarts it"}}) {
     sub = agent.add_command(order, help);
     add_fleet_options(sub, a.fleet);

@@ -5,10 +5,22 @@
 #include <caf/exit_reason.hpp>
 #include <caf/send.hpp>
 
+#include <optional>
 #include <utility>
 
 /// What people and the node's own life ask of the host: lead, stop, leave, restart an agent; and what it tells people.
 namespace cadre::actors::supervision {
+
+namespace {
+
+std::optional<on::order::kind> kind_of(const std::string& order) {
+  if (order == "start") return on::order::kind::start;
+  if (order == "terminate") return on::order::kind::terminate;
+  if (order == "restart") return on::order::kind::restart;
+  return std::nullopt;
+}
+
+}  // namespace
 
 supervisor_ref node_host_core::over_root() const {
   supervisor_ref host;
@@ -72,14 +84,15 @@ failure node_host_core::operate(const operator_order& in) {
     if (lives_.kill({in.agent, false})) return {};
     return {errc::not_found, in.agent.text + " does not run on " + cfg_.node};
   }
-  if (in.order != "restart")
-    return {errc::bad_value, "order: `" + in.order + "` is not one of restart, kill, drain, undrain"};
-  // A manager's agent belongs to its own branch; if that branch is down, the order means the branch.
-  const bool own_branch = agent->branch && lives_.find({in.agent, true});
+  const auto what = kind_of(in.order);
+  if (!what)
+    return {errc::bad_value, "order: `" + in.order + "` is not one of start, terminate, restart, kill, drain, undrain"};
+  // A manager's agent belongs to its own branch; if that branch is down, a restart means the branch, like all else.
+  const bool own_branch = what == on::order::kind::restart && agent->branch && lives_.find({in.agent, true});
   const auto branch = own_branch ? in.agent : in.agent.parent();
   if (!lives_.find({branch, true}))
     return {errc::not_found, "the supervisor of " + in.agent.text + " does not run on " + cfg_.node};
-  tell(branch, on::order{on::order::kind::restart, in.agent});
+  tell(branch, on::order{*what, in.agent});
   return {};
 }
 

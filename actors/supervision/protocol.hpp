@@ -78,7 +78,7 @@ struct step_down {};
 /// can.
 struct stop_company {};
 
-/// A person's order about an agent or this node: `restart`, `kill`, `drain`. Answered with order_answer.
+/// A person's order about an agent or this node, as in operator_order. Answered with order_answer.
 struct node_order {
   operator_order order;
 };

@@ -38,6 +38,20 @@ class Running(SharedCompanyCase):
                 c.json(*words)
         self.assertEqual(json.loads(c.run("brain", "get", "role/disks").stdout)["rule"], "count twice")
 
+    def test_an_agent_stays_down_from_terminate_to_start(self):
+        c = self.c
+        worker = "ceo.data.disks"
+
+        def state():
+            return next(a["state"] for a in c.json("agent", "list") if a["path"] == worker)
+
+        c.run("agent", "terminate", worker)
+        wait_for("it stops", lambda: state() == "stopped")
+        task = c.add_task(worker)
+        c.run("agent", "start", worker)
+        wait_for("it runs", lambda: state() == "running")
+        self.assertEqual(c.finished(task)["status"], "complete")
+
     def test_reading_changes_nothing(self):
         before = self.c.value("SELECT count(*) FROM cadre.event")
         for words in (["status"], ["org"], ["task", "list"], ["schedule", "list"], ["inbox"], ["data", "list"],

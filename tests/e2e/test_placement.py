@@ -69,3 +69,20 @@ class Placement(CompanyCase):
             os.kill(pid, signal.SIGCONT)
         self.at(c, "left")
         self.assertEqual(c.finished(c.add_task(WORKER))["status"], "complete")
+
+    def test_with_failback_never_a_new_leader_leaves_it_where_it_is(self):
+        c = self.company(fleet("settled", response(), failback="never"))
+        c.start()
+        self.at(c, "left")
+        c.run("drain", "left")
+        self.at(c, "right")
+        c.run("drain", "left", "--undo")
+        epoch = c.value(f"SELECT epoch FROM cadre.agent WHERE path = '{WORKER}'")
+        pid = c.node_pid("head")
+        os.kill(pid, signal.SIGKILL)
+        wait_for("head is started again", lambda: c.node_pid("head") not in (0, pid))
+        wait_for(lambda: f"it leads\n{c.logs()}", lambda: c.leader() == "head")
+        self.assertEqual(c.finished(c.add_task(WORKER))["status"], "complete")
+        self.at(c, "right")
+        self.assertEqual(c.value(f"SELECT epoch FROM cadre.agent WHERE path = '{WORKER}'"), epoch,
+                         "it was restarted without need")

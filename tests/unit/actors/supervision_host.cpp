@@ -92,6 +92,23 @@ BOOST_FIXTURE_TEST_CASE(failure_climbs_until_its_branch_is_quarantined_with_the_
   BOOST_TEST(last_report("ceo.data.audit")->state == agent_state::running);
 }
 
+BOOST_FIXTURE_TEST_CASE(what_a_person_terminates_stays_down_until_it_is_started, one_node) {
+  lead("n1");
+  log->take();
+  order("n1", "terminate", "ceo.data.ingest");
+  BOOST_TEST(log->take() == "-ceo.data.ingest@n1");
+  advance(milliseconds{10'000});
+  BOOST_TEST(log->take() == "");
+  BOOST_TEST(last_report("ceo.data.ingest")->state == agent_state::stopped);
+  order("n1", "start", "ceo.data.ingest");
+  BOOST_TEST(log->take() == "+ceo.data.ingest@n1");
+  // A manager's order means all below it, in reverse.
+  order("n1", "terminate", "ceo.data");
+  BOOST_TEST(log->take() == "-ceo.data.audit@n1 -ceo.data.ingest@n1 -ceo.data@n1");
+  order("n1", "start", "ceo.data");
+  BOOST_TEST(log->take() == "+ceo.data@n1 +ceo.data.ingest@n1 +ceo.data.audit@n1");
+}
+
 BOOST_FIXTURE_TEST_CASE(a_child_that_ignores_the_stop_is_killed_after_its_time, one_node) {
   log->stubborn = {"ceo.ops"};
   lead("n1");

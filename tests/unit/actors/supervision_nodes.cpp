@@ -238,6 +238,49 @@ BOOST_FIXTURE_TEST_CASE(a_new_root_adopts_what_the_old_one_left, two_nodes) {
   BOOST_TEST(log->take() == "-ceo.ops@n2 -ceo.data.near@n2 -ceo.data.far@n1 -ceo.data@n2 -ceo@n1");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_full_node_gets_no_more_and_what_waits_gets_the_place_that_is_free, stage) {
+  company->agents = {agent("ceo", {"n1"}, true), agent("ceo.a", {"n2"}), agent("ceo.b", {"n2", "n3"}),
+                     agent("ceo.c", {"n2"})};
+  for (auto& a : company->agents) a.failback = failback_rule::never;
+  company->agents[1].restart = restart_type::temporary;
+  for (const auto* name : {"n1", "n2", "n3"}) company->nodes.push_back({name, {node_role::work}, 0});
+  company->nodes[1].max_agents = 1;
+  for (const auto* name : {"n1", "n2", "n3"}) node(name);
+  lead("n1");
+  advance(milliseconds{1'000});
+  BOOST_TEST(log->take() == "+ceo@n1 +ceo.a@n2 +ceo.b@n3");
+  BOOST_TEST(last_report("ceo.c")->state == agent_state::waiting);
+  say("ceo.a@n2", "quit");
+  advance(milliseconds{1'000});
+  BOOST_TEST(log->take() == "-ceo.a@n2 +ceo.c@n2");
+  BOOST_TEST(last_report("ceo.c")->state == agent_state::running);
+}
+
+BOOST_FIXTURE_TEST_CASE(twins_of_a_branch_come_to_rest_as_one, stage) {
+  company->agents = {agent("ceo", {"n1"}, true), agent("ceo.m", {"n2", "n3"}, true), agent("ceo.m.a", {"n2", "n3"})};
+  for (auto& a : company->agents) a.failback = failback_rule::never;
+  for (const auto* name : {"n1", "n2", "n3"}) node(name);
+  lead("n1");
+  advance(milliseconds{1'000});
+  BOOST_TEST(log->take() == "+ceo@n1 +ceo.m@n2 +ceo.m.a@n2");
+  net->cut = {"n2"};
+  advance(lease);
+  BOOST_TEST(log->take() == "+ceo.m@n3 +ceo.m.a@n3");
+  // Whoever could have remembered the lives on n2 is gone when it is heard again.
+  crash_node("n1");
+  node("n1");
+  lead("n1", 2);
+  advance(milliseconds{2'000});
+  log->take();
+  net->cut.clear();
+  advance(milliseconds{3'000});
+  BOOST_TEST(log->alive["ceo.m@n2"] == 0);
+  BOOST_TEST(log->alive["ceo.m.a@n2"] == 0);
+  BOOST_TEST(log->alive["ceo.m@n3"] == 1);
+  BOOST_TEST(log->alive["ceo.m.a@n3"] == 1);
+  BOOST_TEST(!log->twice);
+}
+
 BOOST_AUTO_TEST_CASE(the_registry_judges_by_the_monotonic_clock_and_forgives_its_own_pauses) {
   using clock = node_registry::time_point;
   const auto at = [](int ms) { return clock{std::chrono::hours{1}} + milliseconds{ms}; };
