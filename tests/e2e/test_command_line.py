@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import company
-from company import BINARY, Company, SharedCompanyCase, cadre, temp_folder
+from company import BINARY, Company, SharedCompanyCase, cadre, temp_folder, wait_for
 
 MINIMAL = os.path.join(company.ROOT, "config", "examples", "minimal.yaml")
 
