@@ -36,7 +36,9 @@ int show(const fleet_options& fleet, const std::string& path) {
                        {"epoch", "epoch"},
                        {"restarts", "restarts"},
                        {"last cause", "last_cause"},
-                       {"changed", "changed_at"}});
+                       {"changed", "changed_at"},
+                       {"refused of older lives", "refused"},
+                       {"last refused", "refused_at"}});
   std::cout << "\n";
   print_table(agent["runs"],
               {{"STARTED", "started_at"},

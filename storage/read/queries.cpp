@@ -111,8 +111,9 @@ query agents(const std::string& company) {
 query agent(const std::string& company, const std::string& path) {
   return {
       "SELECT a.path, a.role, a.about, a.mode, a.reports_to, a.nodes, a.node, a.state, a.epoch, a.restarts, "
-      "a.last_reason, a.last_cause, a.changed_at, a.retired FROM cadre.agent a "
-      "WHERE a.company = $1 AND a.path = $2",
+      "a.last_reason, a.last_cause, a.changed_at, a.retired, s.refused, s.refused_at FROM cadre.agent a, LATERAL ("
+      "SELECT count(*) AS refused, max(at) AS refused_at FROM cadre.stale_command "
+      "WHERE company = a.company AND sender = a.path) s WHERE a.company = $1 AND a.path = $2",
       {company, path}};
 }
 
