@@ -55,7 +55,7 @@ class writer_engine {
   /// All `busy`: Postgres can't now (disk full, a lock, shutting down): nothing was applied, try again after a pause.
   batch_result commit(const std::vector<command>& commands);
 
-  /// Extends the leader's lease; between commits, each lease/8. Error: not_leader.
+  /// Extends the leader's lease; between commits, each lease/8. Errors: those of leadership::renew.
   result<void> renew();
 
   /// Events after `seq`, in order, at most `limit`, over the writer's own session. Other threads use `event_log`.

@@ -121,7 +121,7 @@ class running_node {
   }
 
   result<void> listen(const node_options& o) {
-    auto ears = actors::listen(bus_, o.company->name, o.name, {node_host_, reporter_, directory_, signs_});
+    auto ears = actors::listen(bus_, o.company->name, o.name, {node_host_, reporter_, directory_, signs_, [this] { return watchdog_->report(); }});
     if (!ears) return tl::unexpected{ears.error()};
     ears_ = std::move(*ears);
     watchdog_->ready();
@@ -156,13 +156,14 @@ class running_node {
     c.node_host = node_host_;
     c.commands = commands_;
     c.database_lost = [signs = signs_] { signs->lost_database(); };
+    c.database_heard = [signs = signs_] { signs->heard_database(); };
     leader_ = system_.spawn<caf::detached>(leader_actor, std::move(c));
   }
 
   void start_watchdog(const node_options& o) {
     canary_ = system_.spawn(canary, signs_, [directory = directory_] { return directory->all(); });
     watchdog_options w;
-    w.limits.leader_max = 2 * o.company->timing.lease;
+    w.limits.leader_max = w.limits.database_max = 2 * o.company->timing.lease;
     watchdog_ = std::make_unique<watchdog>(
         w, signs_,
         [canary = caf::actor_cast<caf::actor_addr>(canary_)](std::uint64_t number) {
