@@ -99,9 +99,8 @@ struct consumer_options {
 std::string durable_name(std::string_view company, const agent_path& auditor, const agent_path& worker);
 
 /// An event and the right to answer for it. Copyable, thread safe, may outlive the handler, the consumer and the
-/// connection. The first of ack, nak and term counts; later ones do nothing, and so do all once the server lost the
-/// consumer. If the last copy is destroyed without any of them (its actor crashed), the event comes again after
-/// `dropped_wait`.
+/// connection. The first of ack, nak and term counts; later ones do nothing. If the last copy is destroyed without any
+/// of them (its actor crashed), the event comes again after `dropped_wait`.
 class delivery {
  public:
   struct state;

@@ -4,8 +4,8 @@
 #include "schemas/ids.hpp"
 
 #include <chrono>
-#include <functional>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 

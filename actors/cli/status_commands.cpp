@@ -41,8 +41,8 @@ void ask_nodes(bus::connection& bus, json& nodes) {
   }
 }
 
-/// What keeps the company from its work: `what` (no_leader, bus, node) and `why`. The database answers, or there would be
-/// no status at all.
+/// What keeps the company from its work: `what` (no_leader, bus, node) and `why`. The database answers, or there would
+/// be no status at all.
 json troubles_of(session& s, json& status) {
   auto troubles = json::array();
   const auto& lead = status["leader"];
@@ -55,8 +55,8 @@ json troubles_of(session& s, json& status) {
   }
   for (const auto& node : status["nodes"])
     if (node.contains("health") && node["health"] != "ok")
-      troubles.push_back({{"what", "node"}, {"why", node["name"].get<std::string>() + " " +
-                                                         node["health"].get<std::string>()}});
+      troubles.push_back(
+          {{"what", "node"}, {"why", node["name"].get<std::string>() + " " + node["health"].get<std::string>()}});
   return troubles;
 }
 

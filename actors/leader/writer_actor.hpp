@@ -41,9 +41,8 @@ struct writer_state {
 /// The only hand that writes. Spawn it detached: it blocks on the database, on a thread of its own.
 /// Group commit: whatever waits when a transaction ends forms the next one. Each `incoming_commands` is answered once,
 /// after commit, or with `busy` while Postgres can't write (a full disk). Sends `writer_ready` to `owner` once the org
-/// is written and commands may come. Quits with `not_leader` when its reign is over; an exit message ends the reign, and
-/// its cause becomes the reason on record.
-/// Messages: incoming_commands (from the bus, through the gate).
+/// is written and commands may come. Quits with `not_leader` when its reign is over; an exit message ends the reign,
+/// and its cause becomes the reason on record. Messages: incoming_commands (from the bus, through the gate).
 caf::behavior writer_actor(caf::stateful_actor<writer_state>* self, std::shared_ptr<storage::leadership> lead,
                            std::shared_ptr<const config::company> company, caf::actor owner, writer_outlets outlets,
                            writer_options options);

@@ -121,7 +121,8 @@ class running_node {
   }
 
   result<void> listen(const node_options& o) {
-    auto ears = actors::listen(bus_, o.company->name, o.name, {node_host_, reporter_, directory_, signs_, [this] { return watchdog_->report(); }});
+    auto ears = actors::listen(bus_, o.company->name, o.name,
+                               {node_host_, reporter_, directory_, signs_, [this] { return watchdog_->report(); }});
     if (!ears) return tl::unexpected{ears.error()};
     ears_ = std::move(*ears);
     watchdog_->ready();

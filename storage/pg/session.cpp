@@ -108,9 +108,9 @@ failure diagnose_connect() {
 std::string with_bounds(const std::string& url) {
   auto bounded = url;
   // A link that is cut without a word: data that nobody takes, and silence while an answer is awaited.
-  for (const auto& [key, setting] : {std::pair{"connect_timeout", "5"}, std::pair{"tcp_user_timeout", "10000"},
-                                     std::pair{"keepalives_idle", "5"}, std::pair{"keepalives_interval", "2"},
-                                     std::pair{"keepalives_count", "3"}})
+  for (const auto& [key, setting] :
+       {std::pair{"connect_timeout", "5"}, std::pair{"tcp_user_timeout", "10000"}, std::pair{"keepalives_idle", "5"},
+        std::pair{"keepalives_interval", "2"}, std::pair{"keepalives_count", "3"}})
     bounded = with_default(bounded, key, setting);
   return bounded;
 }
