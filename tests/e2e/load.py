@@ -9,6 +9,7 @@ from chaos import TERMINAL, text
 from company import WAIT_S, cadre, wait_for
 
 COMMAND_S = 20
+RETRY_S = 0.2
 
 
 class Load:
@@ -41,6 +42,7 @@ class Load:
                     self.acked[task] = kind
                     self.over.wait(self.pause_s)
                     break
+                self.over.wait(RETRY_S)
 
     def resolve(self):
         while not self.over.wait(0.5):
