@@ -106,7 +106,7 @@ void look(leader* self, const leader_config& config) {
   if (!may.may_reign) {
     s.yielding = true;
     s.commands.reset();
-    log::warn("{} hands over: no connection to the bus for a lease", config.node);
+    log::warn("{} hands over: no connection to the bus", config.node);
     self->send_exit(s.writer, supervision::to_error({errc::unreachable, "no connection to the bus"}));
   } else if (s.ready && may.may_listen != static_cast<bool>(s.commands)) {
     if (may.may_listen) return take_commands(self, config);

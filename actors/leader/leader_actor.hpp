@@ -52,8 +52,8 @@ struct leader_state {
 /// A control node's part in leading: runs for leader, and while it reigns keeps the writer, the event relay, the
 /// scheduler and the root of the tree. When the writer ends, for whatever reason, the reign is over: everything of it
 /// is stopped but the agents, which the next leader adopts, and the node runs again. It runs only with the bus in
-/// reach, and hands over when that is gone for a lease; while the database is silent for as long it takes no commands.
-/// An exit message ends the reign in order and quits.
+/// reach, and hands over soon after that is gone; while the database is silent for a lease it takes no commands: see
+/// `reach`. An exit message ends the reign in order and quits.
 caf::behavior leader_actor(caf::stateful_actor<leader_state>* self, leader_config config);
 
 }  // namespace cadre::actors

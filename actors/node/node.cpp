@@ -27,6 +27,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds report_every{1'000};
+constexpr milliseconds bus_ping_min{100};
 constexpr milliseconds drain_time_max{12'000};  ///< Below the grace that `cadre up` and systemd give a node.
 constexpr milliseconds actor_end_time_max{3'000};
 
@@ -206,6 +207,9 @@ int run_node(const node_options& o) {
   bus_options.company = o.company->name;
   bus_options.name = "cadre-node-" + o.name;
   bus_options.retry_first_connect = true;
+  // A dead link is noticed after three of them at most, and a leader then hands over within a quarter of the lease:
+  // both before other nodes count as lost.
+  bus_options.ping_interval = std::max(bus_ping_min, o.company->timing.lease / 8);
   auto bus = bus::connection::open(std::move(bus_options));
   if (!bus) {
     std::cerr << "cadre: " << bus.error().message << "\n";

@@ -99,6 +99,7 @@ std::vector<health_reason> health_machine::reasons(const vital_signs& signs, ste
   } else if (!bus_lost_) {
     bus_lost_ = now;
   }
+  if (bus_lost_) bus_back_since_ = now;
   const bool led = now - std::max(signs.leader_heard, awake_since_) < limits_.leader_max;
   if (bus_lost_ || !led) writer_in_reach_since_ = now;
   if (database_failed(signs, now)) {
@@ -106,10 +107,10 @@ std::vector<health_reason> health_machine::reasons(const vital_signs& signs, ste
     out.push_back({ailment::database, {}, *database_lost_});
   } else {
     database_lost_.reset();
-    // Asked and silent: a connection that is cut without a word. Else: without the bus or a leader nothing can commit;
-    // the cause is named, not what follows from it.
+    // Asked and silent: a connection that is cut without a word; without the bus it is not asked. Else: without the bus
+    // or a leader nothing can commit; the cause is named, not what follows from it.
     const bool asks = signs.database_heard != steady_time{};
-    if (!asks || !silent(ailment::database, {}, signs.database_heard, limits_.database_max))
+    if (!asks || !silent(ailment::database, {}, std::max(signs.database_heard, bus_back_since_), limits_.database_max))
       silent(ailment::database, {}, std::max(signs.committed, writer_in_reach_since_), limits_.commit_max);
   }
   if (bus_lost_) out.push_back({ailment::bus, {}, *bus_lost_});

@@ -104,6 +104,7 @@ class health_machine {
   steady_time awake_since_;  ///< No silence counts from before this.
   steady_time looked_;
   std::optional<steady_time> bus_lost_;
+  steady_time bus_back_since_;
   std::optional<steady_time> database_lost_;
   steady_time writer_in_reach_since_;  ///< Bus and leader are there since.
   health_report report_;

@@ -34,7 +34,8 @@ def org():
             "defaults": {"retry": {"attempts": 50, "backoff": {"initial": "100ms", "max": "500ms"}}, "timeout": "30s"},
             "org": {"ceo": {"role": "ceo", "reports": {"data": {"role": "manager", "reports": {
                 **workers,
-                "breaks": {"role": "worker", "mode": "breaks", "run": {"command": ["sh", "-c", "exit 3"]}},
+                "breaks": {"role": "worker", "mode": "breaks", "retry": {"attempts": 3},
+                           "run": {"command": ["sh", "-c", "exit 3"]}},
                 "audit": {"role": "auditor", "concurrency": 4, "within": "1m",
                           "audits": [f"ceo.data.work-{n}" for n in NODES],
                           "checks": [{"not_null": ["task", "value"]}]}}}}}}}

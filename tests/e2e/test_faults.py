@@ -46,7 +46,8 @@ def org():
             "defaults": {"retry": {"attempts": 50, "backoff": {"initial": "100ms", "max": "500ms"}}, "timeout": "60s"},
             "org": {"ceo": {"role": "ceo", "reports": {"data": {"role": "manager", "reports": {
                 **workers,
-                "breaks": {"role": "worker", "mode": "breaks", "run": {"command": ["sh", "-c", "exit 3"]}},
+                "breaks": {"role": "worker", "mode": "breaks", "retry": {"attempts": 3},
+                           "run": {"command": ["sh", "-c", "exit 3"]}},
                 "gated": {"role": "worker", "mode": "gated", "concurrency": 4,
                           "run": {"command": ["sh", "-c", WORK, "gated"]}, "outputs": {"gated": {"mode": "append"}}},
                 "audit": {"role": "auditor", "within": "10m", "node": homes, "retry": {"attempts": 2},

@@ -164,6 +164,20 @@ BOOST_AUTO_TEST_CASE(a_database_that_was_heard_of_and_falls_silent_is_named) {
   BOOST_TEST(line() == "ok");
 }
 
+BOOST_AUTO_TEST_CASE(without_the_bus_the_database_is_not_asked_and_its_silence_means_nothing) {
+  signs.database_heard = start;
+  signs.bus_connected = false;
+  led = commits = false;
+  live(30s);
+  BOOST_TEST(line() == "degraded: bus for 29 s, no_leader for 30 s");
+  signs.bus_connected = true;
+  led = commits = true;
+  live(9'500ms);
+  BOOST_TEST(line() == "ok");
+  live(500ms);
+  BOOST_TEST(line() == "degraded: database for 10 s");
+}
+
 BOOST_AUTO_TEST_CASE(a_failure_that_nobody_repeats_is_forgotten) {
   live(1s);
   led = commits = false;
