@@ -49,7 +49,12 @@ struct delivery::state {
   std::string ack_subject;
   std::weak_ptr<detail::link> link;
   std::chrono::milliseconds dropped_wait{0};
+  std::shared_ptr<const std::atomic<std::uint64_t>> lives;  ///< Of the consumer, counted.
+  std::uint64_t life = 0;                                   ///< In which it was delivered.
   std::atomic<bool> answered{false};
+
+  /// The consumer was made anew since: there is nobody to answer, and in its place may be another event.
+  [[nodiscard]] bool void_now() const { return lives && *lives != life; }
 };
 
 namespace {
@@ -61,7 +66,7 @@ std::string nak_text(std::chrono::milliseconds delay) {
 }  // namespace
 
 delivery::state::~state() {
-  if (answered) return;
+  if (answered || void_now()) return;
   if (const auto l = link.lock()) static_cast<void>(l->send(ack_subject, {}, {}, nak_text(dropped_wait)));
 }
 
@@ -77,6 +82,7 @@ std::int64_t delivery::count() const noexcept {
 
 result<void> delivery::answer(const std::string& text, bool last) const {
   if (last ? state_->answered.exchange(true) : state_->answered.load()) return {};
+  if (state_->void_now()) return {};
   const auto link = state_->link.lock();
   if (!link) return fail(errc::unreachable, "the bus connection was closed");
   auto sent = link->send(state_->ack_subject, {}, {}, text);
@@ -155,6 +161,8 @@ class event_consumer::machine : public std::enable_shared_from_this<machine> {
         why = {errc::bad_message, "an answer that is not JSON"};
       else if (const auto error = j.find("error"); error != j.end())
         why = {errc::refused, error->dump()};
+      else
+        note_birth(j.value("created", ""));
     } else {
       why = answer.error();
     }
@@ -167,6 +175,13 @@ class event_consumer::machine : public std::enable_shared_from_this<machine> {
     if (retry_wait_ms_ == retry_wait_min.count())
       log::warn("events: consumer {} can't be created: {}; trying again", options_.name, why.message);
     create_later(attempt);
+  }
+
+  /// The server says when it made the consumer; another time than before means that the old one was lost.
+  void note_birth(const std::string& created) {
+    std::lock_guard lock(mutex_);
+    if (!born_.empty() && born_ != created) ++*lives_;
+    born_ = created;
   }
 
   void create_later(std::uint64_t attempt) {
@@ -226,6 +241,8 @@ class event_consumer::machine : public std::enable_shared_from_this<machine> {
     s->count = detail::ack_subject::read(s->ack_subject).delivered;
     s->link = link;
     s->dropped_wait = options_.dropped_wait;
+    s->lives = lives_;
+    s->life = *lives_;
     auto r = detail::read_message(link->settings.company, natsMsg_GetSubject(&m), detail::header_of(m, "Content-Type"),
                                   detail::bytes_of(m), link->settings.message_bytes_max);
     const bool is_event = r.message && std::holds_alternative<event>(r.message->body);
@@ -264,7 +281,10 @@ class event_consumer::machine : public std::enable_shared_from_this<machine> {
   std::atomic<std::uint64_t> attempt_{0};
   std::atomic<std::int64_t> retry_wait_ms_{retry_wait_min.count()};
 
-  std::mutex mutex_;  ///< Guards the pull that is out.
+  const std::shared_ptr<std::atomic<std::uint64_t>> lives_ = std::make_shared<std::atomic<std::uint64_t>>(0);
+
+  std::mutex mutex_;  ///< Guards what follows: the consumer's birth, and the pull that is out.
+  std::string born_;
   std::string pull_address_;
   std::uint64_t pulls_ = 0;
   int left_ = 0;

@@ -101,6 +101,7 @@ result<epoch> leadership::acquire() {
     me.open_session();
     while (!me.was_cancelled()) {
       const auto reign = me.db->run(try_to_lead, me.who.company, me.who.node, me.who.life, me.who.lease.count());
+      if (me.who.heard) me.who.heard();
       if (!reign.empty()) {
         me.reign = reign[0][0].as<epoch>();
         return me.reign.load();
@@ -132,10 +133,14 @@ result<void> leadership_session::renew() {
   if (reign == 0 || !db) return not_leader();
   try {
     const auto done = db->run(extend_lease, who.company, reign.load(), who.lease.count());
+    if (who.heard) who.heard();
     if (done.affected_rows() == 1) return {};
   } catch (const std::exception&) {
     const auto why = pg::diagnose(*db);
-    if (why.kind != pg::trouble::lost) return tl::unexpected{why.error};
+    if (why.kind != pg::trouble::lost) {
+      if (who.heard) who.heard();
+      return fail(errc::storage, why.error.message);
+    }
   }
   auto refusal = not_leader();
   drop();

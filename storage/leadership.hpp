@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -17,6 +18,9 @@ struct candidate {
   std::string node;
   node_life_id life;
   std::chrono::milliseconds lease{5'000};  ///< A leader that does not renew for this long may be evicted.
+  /// Called whenever the database has answered, if only with a refusal: at each attempt of `acquire` and each `renew`.
+  /// On the caller's thread; must neither block nor throw; may be empty.
+  std::function<void()> heard;
 };
 
 /// One candidacy of one node. The session that holds the lock is the session that the writer writes with: losing one is
@@ -37,7 +41,8 @@ class leadership {
   void cancel() noexcept;
 
   /// Extends the lease by its whole length; due each lease/8, between transactions. Blocks for one statement.
-  /// Error: not_leader if another epoch began or the session is gone.
+  /// Errors: not_leader if another epoch began or the session is gone; storage if Postgres can't write now, which ends
+  /// nothing: try again.
   result<void> renew();
 
   /// Ends the reign in order: the leader row gets its end and the lock is free at once. Nothing if it does not lead.

@@ -54,9 +54,10 @@ class writer_engine {
   /// All `in_doubt`: the connection broke before the answer to COMMIT; the senders repeat to the next leader.
   /// All `rejected` with not_leader: another epoch began, nothing was applied.
   /// All `busy`: Postgres can't now (disk full, a lock, shutting down): nothing was applied, try again after a pause.
+  /// Leases of nodes and runs begin anew then, since reports could not be heard.
   batch_result commit(const std::vector<command>& commands);
 
-  /// Extends the leader's lease; between commits, each lease/8. Error: not_leader.
+  /// Extends the leader's lease; between commits, each lease/8. Errors: those of leadership::renew.
   result<void> renew();
 
   /// Events after `seq`, in order, at most `limit`, over the writer's own session. Other threads use `event_log`.

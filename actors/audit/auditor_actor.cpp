@@ -34,8 +34,8 @@ void next_audit(auditor* self) {
 
 milliseconds pause_before(const config::backoff& wait, std::int64_t attempt) {
   const auto factor = std::pow(wait.factor, static_cast<double>(std::max<std::int64_t>(0, attempt - 1)));
-  return std::min(wait.max,
-                  milliseconds{static_cast<std::int64_t>(static_cast<double>(wait.initial.count()) * factor)});
+  const auto pause = static_cast<double>(wait.initial.count()) * factor;  // Without bound: attempts may be many.
+  return milliseconds{static_cast<std::int64_t>(std::min(static_cast<double>(wait.max.count()), pause))};
 }
 
 void submit(auditor* self, command_body body, std::function<void(const outcome&)> then) {
@@ -134,6 +134,8 @@ void finish(auditor* self, const audit_machine::audit_over& over) {
   auto& s = self->state;
   const auto delivery = s.current->delivery;
   const auto what = s.current->machine.what();
+  // Nobody's fault, and it ends: an output whose audit were given up for it would stay in review.
+  const bool away = over.error.code == errc::unreachable;
   s.current.reset();
   if (over.error.code == errc::stale_epoch) {
     (void)delivery.nak(milliseconds{0});
@@ -142,7 +144,7 @@ void finish(auditor* self, const audit_machine::audit_over& over) {
     (void)delivery.ack();
   } else if (s.stopping) {
     (void)delivery.nak(milliseconds{0});
-  } else if (over.retryable && delivery.count() < s.spec.retry.attempts) {
+  } else if (over.retryable && (away || delivery.count() < s.spec.retry.attempts)) {
     const auto pause = pause_before(s.spec.retry.wait, delivery.count());
     log::warn("{}: audit of {} by {} failed, again in {} ms: {}", s.spec.path.text, what.dataset, what.worker.text,
               pause.count(), over.error.message);

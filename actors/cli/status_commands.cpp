@@ -1,9 +1,13 @@
+#include "actors/node/bus_link.hpp"
 #include "commands.hpp"
 #include "print.hpp"
 #include "schemas/codec.hpp"
 #include "schemas/json.hpp"
+#include "schemas/subjects.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <future>
 #include <iostream>
 #include <memory>
 #include <signal.h>
@@ -16,6 +20,45 @@ namespace queries = storage::queries;
 namespace {
 
 constexpr std::int64_t reigns_shown = 3;
+constexpr std::chrono::milliseconds health_wait{1'000};
+
+/// Asks all nodes at once how they are; adds `health` to each of those that are not known to be down.
+void ask_nodes(bus::connection& bus, json& nodes) {
+  operator_order question;
+  question.order = actors::health_order;
+  std::vector<std::pair<json*, std::future<result<envelope>>>> asked;
+  for (auto& node : nodes) {
+    if (node["state"] == "down") continue;
+    auto answer = std::make_shared<std::promise<result<envelope>>>();
+    asked.emplace_back(&node, answer->get_future());
+    bus.request(subjects::control(node["name"].get<std::string>()), bus.make_envelope("cli", 0, question), health_wait,
+                [answer](result<envelope> r) { answer->set_value(std::move(r)); });
+  }
+  for (auto& [node, answer] : asked) {
+    const auto said = answer.get();
+    const auto& why = said ? failure{} : said.error();
+    (*node)["health"] = said ? "ok" : why.code == errc::refused ? why.message : "does not answer: " + why.message;
+  }
+}
+
+/// What keeps the company from its work: `what` (no_leader, bus, node) and `why`. The database answers, or there would
+/// be no status at all.
+json troubles_of(session& s, json& status) {
+  auto troubles = json::array();
+  const auto& lead = status["leader"];
+  if (lead.is_null() || lead["lease_over"].get<bool>() || !lead["ended_at"].is_null())
+    troubles.push_back({{"what", "no_leader"}, {"why", "nobody leads"}});
+  try {
+    ask_nodes(s.bus(), status["nodes"]);
+  } catch (const command_error& e) {
+    troubles.push_back({{"what", "bus"}, {"why", e.message}});
+  }
+  for (const auto& node : status["nodes"])
+    if (node.contains("health") && node["health"] != "ok")
+      troubles.push_back(
+          {{"what", "node"}, {"why", node["name"].get<std::string>() + " " + node["health"].get<std::string>()}});
+  return troubles;
+}
 
 json status_of(session& s) {
   auto all = s.reader().snapshot({{"leader", queries::leader(s.company())},
@@ -36,6 +79,7 @@ json status_of(session& s) {
     if (may_lead && (status["leader"].is_null() || status["leader"]["node"] != node["name"]))
       status["followers"].push_back(node["name"]);
   }
+  status["troubles"] = troubles_of(s, status);
   return status;
 }
 
@@ -67,6 +111,8 @@ int status(const fleet_options& fleet) {
   for (const auto& past : all["earlier_reigns"])
     std::cout << "before   " << cell(past["node"]) << ", epoch " << past["epoch"] << ": "
               << (past["end_reason"].is_null() ? "ended without a word" : cell(past["end_reason"])) << "\n";
+  for (const auto& trouble : all["troubles"])
+    std::cout << "TROUBLE  " << trouble["what"].get<std::string>() << ": " << trouble["why"].get<std::string>() << "\n";
   std::cout << "agents   " << count_by_state(all["agents"]) << "\ntasks    ";
   if (all["tasks"].empty()) std::cout << "none";
   for (std::size_t i = 0; i < all["tasks"].size(); ++i)
@@ -75,6 +121,7 @@ int status(const fleet_options& fleet) {
   print_table(all["nodes"],
               {{"NODE", "name"},
                {"STATE", "state"},
+               {"HEALTH", "health"},
                {"ROLES", "roles"},
                {"HOST", "host"},
                {"PID", "pid"},

@@ -33,10 +33,22 @@ void campaign::run_again() {
   changed_.notify_all();
 }
 
+void campaign::allow(bool yes) {
+  {
+    std::lock_guard lock{mutex_};
+    if (allowed_ == yes) return;
+    allowed_ = yes;
+    if (!yes && attempt_) attempt_->cancel();
+  }
+  changed_.notify_all();
+}
+
 void campaign::run() {
   std::string last_trouble;
   std::unique_lock lock{mutex_};
-  while (!stopping_) {
+  for (;;) {
+    changed_.wait(lock, [this] { return stopping_ || allowed_; });
+    if (stopping_) return;
     attempt_ = std::make_shared<storage::leadership>(who_);
     auto lead = attempt_;
     lock.unlock();
@@ -45,7 +57,8 @@ void campaign::run() {
     attempt_.reset();
     if (stopping_) return;
     if (!reign) {
-      if (reign.error().code == errc::unreachable && database_lost_) database_lost_();
+      if (reign.error().code == errc::cancelled) continue;
+      if (database_lost_) database_lost_();
       // Once per kind of trouble: the database may be away for an hour.
       if (reign.error().message != last_trouble) log::warn("no candidacy yet: {}", reign.error().message);
       last_trouble = reign.error().message;
@@ -54,8 +67,11 @@ void campaign::run() {
     }
     last_trouble.clear();
     reigning_ = true;
+    const auto begun = std::chrono::steady_clock::now();
     elected_(std::move(lead), *reign);
     changed_.wait(lock, [this] { return stopping_ || !reigning_; });
+    // A reign that ends as soon as it begins must not be repeated in a tight loop.
+    changed_.wait_until(lock, begun + pause_after_failure, [this] { return stopping_; });
   }
 }
 

@@ -16,8 +16,8 @@ class campaign {
  public:
   using on_elected = std::function<void(std::shared_ptr<storage::leadership>, epoch)>;
 
-  /// Both are called on the campaign's thread and must not block. `database_lost` (may be empty): at each attempt that
-  /// did not reach the database.
+  /// Both are called on the campaign's thread and must not block. `database_lost` (may be empty): at each attempt at
+  /// which the database could not be reached, or could not write. It runs once it is allowed to.
   campaign(storage::candidate who, on_elected elected, std::function<void()> database_lost);
   /// Stops waiting for the lock and joins the thread. A reign that was handed over is not touched.
   ~campaign();
@@ -26,6 +26,8 @@ class campaign {
 
   /// The reign that was handed over is over: run again. Thread safe.
   void run_again();
+  /// Whether to be a candidate now. A reign that was handed over is not touched. Thread safe.
+  void allow(bool yes);
 
  private:
   void run();
@@ -37,6 +39,7 @@ class campaign {
   std::condition_variable changed_;
   bool stopping_ = false;
   bool reigning_ = false;
+  bool allowed_ = false;
   std::shared_ptr<storage::leadership> attempt_;  ///< So that the destructor can cancel it.
   std::thread thread_;
 };

@@ -14,6 +14,9 @@ namespace cadre::actors {
 namespace {
 
 using leader = caf::stateful_actor<leader_state>;
+using std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds look_every{100};
 
 writer_outlets outlets_for(const leader_config& config, epoch reign, const caf::actor& relay) {
   const auto send = [bus = config.bus, company = config.company->name, reign](const agent_path& agent, message body) {
@@ -29,12 +32,14 @@ writer_outlets outlets_for(const leader_config& config, epoch reign, const caf::
   outlets.publish = [relay = caf::actor_cast<caf::actor_addr>(relay)](std::vector<event> events) {
     if (auto target = caf::actor_cast<caf::actor>(relay)) caf::anon_send(target, committed_events{std::move(events)});
   };
+  outlets.database_lost = config.database_lost;
   return outlets;
 }
 
 void begin_reign(leader* self, const leader_config& config, const elected& won) {
   auto& s = self->state;
   s.reign = won.reign;
+  s.ready = s.yielding = false;
   log::info("{} leads {} with epoch {}", config.node, config.company->name, won.reign);
   event_relay_options relay;
   relay.reader_url = config.reader_url;
@@ -83,14 +88,37 @@ void take_commands(leader* self, const leader_config& config) {
 void reign_begun(leader* self, const leader_config& config) {
   auto& s = self->state;
   if (!s.writer || s.stopping) return;
+  s.ready = true;
   take_commands(self, config);
   s.brief_writer = self->spawn<caf::detached>(brief_writer, config.reader_url, config.company->name, config.commands);
   s.scheduler = self->spawn(scheduler_actor, config.company, config.commands, s.brief_writer);
   self->send(config.node_host, supervision::lead{s.reign});
 }
 
+/// Keeps the node's part in leading to what it can do with the connections that it has.
+void look(leader* self, const leader_config& config) {
+  auto& s = self->state;
+  if (s.stopping) return;
+  self->delayed_send(self, look_every, caf::tick_atom_v);
+  const steady_clock::time_point heard{steady_clock::duration{*s.database_heard}};
+  const auto may = s.reachable.look(config.bus->connected(), heard, steady_clock::now());
+  s.candidacy->allow(may.may_run);
+  if (!s.writer || s.yielding) return;
+  if (!may.may_reign) {
+    s.yielding = true;
+    s.commands.reset();
+    log::warn("{} hands over: no connection to the bus", config.node);
+    self->send_exit(s.writer, supervision::to_error({errc::unreachable, "no connection to the bus"}));
+  } else if (s.ready && may.may_listen != static_cast<bool>(s.commands)) {
+    if (may.may_listen) return take_commands(self, config);
+    log::warn("{} takes no commands: the database is silent for a lease", config.node);
+    s.commands.reset();
+  }
+}
+
 void end_reign(leader* self, const leader_config& config) {
   auto& s = self->state;
+  s.ready = false;
   s.commands.reset();
   for (auto* helper : {&s.scheduler, &s.brief_writer, &s.relay}) {
     if (*helper) self->send_exit(*helper, caf::exit_reason::user_shutdown);
@@ -115,6 +143,12 @@ caf::behavior leader_actor(leader* self, leader_config config) {
   who.node = config.node;
   who.life = config.life;
   who.lease = config.company->timing.lease;
+  s.reachable = reach{who.lease};
+  s.database_heard = std::make_shared<std::atomic<steady_clock::rep>>(0);
+  who.heard = [last = s.database_heard, tell = config.database_heard] {
+    *last = steady_clock::now().time_since_epoch().count();
+    tell();
+  };
   s.candidacy = std::make_unique<campaign>(
       std::move(who),
       [me = caf::actor_cast<caf::actor_addr>(self)](std::shared_ptr<storage::leadership> lead, epoch reign) {
@@ -133,11 +167,13 @@ caf::behavior leader_actor(leader* self, leader_config config) {
     state.commands.reset();
     self->send_exit(state.writer, caf::exit_reason::user_shutdown);
   });
+  look(self, config);
   return {
       [=](const elected& won) {
         if (!self->state.stopping) begin_reign(self, config, won);
       },
       [=](writer_ready_atom) { reign_begun(self, config); },
+      [=](caf::tick_atom) { look(self, config); },
   };
 }
 

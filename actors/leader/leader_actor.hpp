@@ -5,11 +5,14 @@
 #include "bus/gate.hpp"
 #include "campaign.hpp"
 #include "config/company.hpp"
+#include "reach.hpp"
 
 #include <caf/actor.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 
+#include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,8 +28,9 @@ struct leader_config {
   std::shared_ptr<bus::connection> bus;
   caf::actor node_host;
   caf::actor commands;
-  std::function<void()> database_lost;  ///< See campaign.
-  bus::gate_limits command_gate;        ///< Commands between the bus and the writer's mailbox.
+  /// Signs of the database, see campaign, writer_outlets and storage::candidate. From any thread.
+  std::function<void()> database_lost, database_heard;
+  bus::gate_limits command_gate;  ///< Commands between the bus and the writer's mailbox.
 };
 
 struct leader_state {
@@ -35,6 +39,11 @@ struct leader_state {
   bus::subscription commands;
   epoch reign = 0;  ///< 0: this node does not lead.
   caf::actor writer, relay, brief_writer, scheduler;
+  reach reachable{std::chrono::milliseconds{0}};
+  /// When the database last answered, as steady time since its epoch; written by the threads that ask it.
+  std::shared_ptr<std::atomic<std::chrono::steady_clock::rep>> database_heard;
+  bool ready = false;     ///< The writer takes commands.
+  bool yielding = false;  ///< The writer was told to end its reign.
   bool stopping = false;
   caf::error stop_reason;
   static inline const char* name = "leader";
@@ -42,8 +51,9 @@ struct leader_state {
 
 /// A control node's part in leading: runs for leader, and while it reigns keeps the writer, the event relay, the
 /// scheduler and the root of the tree. When the writer ends, for whatever reason, the reign is over: everything of it
-/// is stopped but the agents, which the next leader adopts, and the node runs again.
-/// An exit message ends the reign in order and quits.
+/// is stopped but the agents, which the next leader adopts, and the node runs again. It runs only with the bus in
+/// reach, and hands over soon after that is gone; while the database is silent for a lease it takes no commands: see
+/// `reach`. An exit message ends the reign in order and quits.
 caf::behavior leader_actor(caf::stateful_actor<leader_state>* self, leader_config config);
 
 }  // namespace cadre::actors

@@ -58,6 +58,24 @@ void end_reign(writer* self, const std::string& why) {
   self->quit(supervision::to_error({errc::not_leader, why}));
 }
 
+/// Says once that nothing can be written, and once that it can again. The reign goes on: a successor could do no more.
+void note_trouble(writer* self, const writer_outlets& outlets, const std::string& why) {
+  auto& told = self->state.trouble;
+  if (!why.empty()) {
+    outlets.database_lost();
+    if (told.empty()) log::error("the database can't write; commands wait: {}", why);
+  } else if (!told.empty()) {
+    log::info("the database writes again");
+  }
+  told = why;
+}
+
+/// Why the batch was not committed, if Postgres could not.
+std::string trouble_of(const storage::batch_result& result) {
+  const bool busy = !result.outcomes.empty() && result.outcomes.front().status == outcome_status::busy;
+  return busy ? result.outcomes.front().error.message : std::string{};
+}
+
 void answer(std::vector<incoming_commands>& batches, std::vector<outcome>& outcomes) {
   std::size_t next = 0;
   for (auto& batch : batches) {
@@ -84,6 +102,7 @@ void flush(writer* self, const writer_outlets& outlets, const writer_options& op
       if (!forbidden(c)) commands.push_back(c);
   auto result = s.engine->commit(commands);
   ++s.commits;
+  if (!commands.empty()) note_trouble(self, outlets, trouble_of(result));
   answer(batches, result.outcomes);
   hand_out(outlets, result);
   if (result.lost_leadership) return end_reign(self, "another epoch began, or the database connection broke");
@@ -103,6 +122,7 @@ void tick(writer* self, const writer_outlets& outlets) {
   t.at = s.engine->clock();
   c.body = t;
   auto result = s.engine->commit({c});
+  if (const auto why = trouble_of(result); !why.empty()) note_trouble(self, outlets, why);
   hand_out(outlets, result);
   if (result.lost_leadership) return end_reign(self, "another epoch began, or the database connection broke");
   if (result.outcomes.front().status == outcome_status::rejected)
@@ -120,7 +140,9 @@ caf::behavior writer_actor(writer* self, std::shared_ptr<storage::leadership> le
   s.engine = std::make_unique<storage::writer_engine>(*s.lead);
   supervision::keep_exception_text(self);
   self->set_exit_handler([self](const caf::exit_msg& m) {
-    if (auto down = self->state.lead->step_down("the node stops"); !down)
+    const auto cause = supervision::cause_of(m.reason, self->system());
+    const auto why = cause.code == errc::none ? std::string{"the node stops"} : cause.message;
+    if (auto down = self->state.lead->step_down(why); !down)
       log::warn("the reign did not end in order: {}", down.error().message);
     self->quit(m.reason);
   });
@@ -147,7 +169,10 @@ caf::behavior writer_actor(writer* self, std::shared_ptr<storage::leadership> le
       },
       [=](writer_renew_atom) {
         self->delayed_send(self, renew_every, writer_renew_atom_v);
-        if (auto renewed = self->state.engine->renew(); !renewed) end_reign(self, renewed.error().message);
+        const auto renewed = self->state.engine->renew();
+        if (renewed) return;
+        if (renewed.error().code == errc::not_leader) return end_reign(self, renewed.error().message);
+        note_trouble(self, outlets, renewed.error().message);
       },
   };
 }

@@ -33,6 +33,19 @@ void to_agent(const agent_directory& agents, const bus::incoming& in) {
   }
 }
 
+/// True if it was a question for the node's health, which is answered here.
+bool answers_health(const std::shared_ptr<bus::connection>& bus, const std::string& node, const ear_targets& targets,
+                    const bus::incoming& in) {
+  const auto* order = std::get_if<operator_order>(&in.message.body);
+  if (!order || order->order != health_order) return false;
+  const auto report = targets.health();
+  message answer = ack{};
+  if (report.state != health_state::ok)
+    answer = error_reply{{errc::refused, to_line(report, std::chrono::steady_clock::now())}};
+  (void)bus->reply(in, "node." + node, 0, std::move(answer));  // Who asked waits no longer than for any answer.
+  return true;
+}
+
 }  // namespace
 
 void bus_link::send_heartbeat(const node_heartbeat& beat) {
@@ -87,8 +100,9 @@ result<node_ears> listen(const std::shared_ptr<bus::connection>& bus, const std:
     ears.subscriptions.push_back(std::move(*subscribed));
     return {};
   };
-  auto done = add(subjects::control(node), [host = targets.node_host](bus::incoming in) {
-    caf::anon_send(host, supervision::incoming_control{std::move(in.message), std::move(in.reply_to)});
+  auto done = add(subjects::control(node), [bus, node, targets](bus::incoming in) {
+    if (answers_health(bus, node, targets, in)) return;
+    caf::anon_send(targets.node_host, supervision::incoming_control{std::move(in.message), std::move(in.reply_to)});
   });
   if (done) {
     const auto newest = std::make_shared<std::atomic<epoch>>(0);

@@ -9,8 +9,10 @@
 #include <caf/actor.hpp>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// Between the bus and the actors of a node. Handlers of the bus run on its threads and only send.
@@ -42,8 +44,13 @@ struct ear_targets {
   caf::actor node_host;
   caf::actor reporter;  ///< Told when a new leader is heard of.
   std::shared_ptr<agent_directory> agents;
-  std::shared_ptr<pulse> signs;  ///< Told of each heartbeat of a leader.
+  std::shared_ptr<pulse> signs;           ///< Told of each heartbeat of a leader.
+  std::function<health_report()> health;  ///< Asked on a thread of the bus.
 };
+
+/// What an `operator_order` says to ask a node how it is. Answered from the bus's own thread, so also by a node that is
+/// stuck: `ack` if it is well, else an error_reply `refused` with the line that its log has.
+inline constexpr std::string_view health_order = "health";
 
 /// Subscribes. Errors: those of connection::subscribe.
 result<node_ears> listen(const std::shared_ptr<bus::connection>& bus, const std::string& company,

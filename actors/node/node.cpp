@@ -27,6 +27,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds report_every{1'000};
+constexpr milliseconds bus_ping_min{100};
 constexpr milliseconds drain_time_max{12'000};  ///< Below the grace that `cadre up` and systemd give a node.
 constexpr milliseconds actor_end_time_max{3'000};
 
@@ -121,7 +122,8 @@ class running_node {
   }
 
   result<void> listen(const node_options& o) {
-    auto ears = actors::listen(bus_, o.company->name, o.name, {node_host_, reporter_, directory_, signs_});
+    auto ears = actors::listen(bus_, o.company->name, o.name,
+                               {node_host_, reporter_, directory_, signs_, [this] { return watchdog_->report(); }});
     if (!ears) return tl::unexpected{ears.error()};
     ears_ = std::move(*ears);
     watchdog_->ready();
@@ -156,13 +158,14 @@ class running_node {
     c.node_host = node_host_;
     c.commands = commands_;
     c.database_lost = [signs = signs_] { signs->lost_database(); };
+    c.database_heard = [signs = signs_] { signs->heard_database(); };
     leader_ = system_.spawn<caf::detached>(leader_actor, std::move(c));
   }
 
   void start_watchdog(const node_options& o) {
     canary_ = system_.spawn(canary, signs_, [directory = directory_] { return directory->all(); });
     watchdog_options w;
-    w.limits.leader_max = 2 * o.company->timing.lease;
+    w.limits.leader_max = w.limits.database_max = 2 * o.company->timing.lease;
     watchdog_ = std::make_unique<watchdog>(
         w, signs_,
         [canary = caf::actor_cast<caf::actor_addr>(canary_)](std::uint64_t number) {
@@ -204,6 +207,9 @@ int run_node(const node_options& o) {
   bus_options.company = o.company->name;
   bus_options.name = "cadre-node-" + o.name;
   bus_options.retry_first_connect = true;
+  // A dead link is noticed after three of them at most, and a leader then hands over within a quarter of the lease:
+  // both before other nodes count as lost.
+  bus_options.ping_interval = std::max(bus_ping_min, o.company->timing.lease / 8);
   auto bus = bus::connection::open(std::move(bus_options));
   if (!bus) {
     std::cerr << "cadre: " << bus.error().message << "\n";

@@ -99,21 +99,30 @@ std::vector<health_reason> health_machine::reasons(const vital_signs& signs, ste
   } else if (!bus_lost_) {
     bus_lost_ = now;
   }
+  if (bus_lost_) bus_back_since_ = now;
   const bool led = now - std::max(signs.leader_heard, awake_since_) < limits_.leader_max;
   if (bus_lost_ || !led) writer_in_reach_since_ = now;
-  // Without the bus or a leader nothing can commit: the cause is named, not what follows from it.
-  const bool lost = signs.database_lost > std::max(signs.committed, awake_since_) &&
-                    now - signs.database_lost < limits_.database_retry_max;
-  if (!lost) {
-    database_lost_.reset();
-    silent(ailment::database, {}, std::max(signs.committed, writer_in_reach_since_), limits_.commit_max);
-  } else {
+  if (database_failed(signs, now)) {
     if (!database_lost_) database_lost_ = signs.database_lost;
     out.push_back({ailment::database, {}, *database_lost_});
+  } else {
+    database_lost_.reset();
+    // Asked and silent: a connection that is cut without a word; without the bus it is not asked. Else: without the bus
+    // or a leader nothing can commit; the cause is named, not what follows from it.
+    const bool asks = signs.database_heard != steady_time{};
+    if (!asks || !silent(ailment::database, {}, std::max(signs.database_heard, bus_back_since_), limits_.database_max))
+      silent(ailment::database, {}, std::max(signs.committed, writer_in_reach_since_), limits_.commit_max);
   }
   if (bus_lost_) out.push_back({ailment::bus, {}, *bus_lost_});
   if (!led) out.push_back({ailment::no_leader, {}, std::max(signs.leader_heard, awake_since_)});
   return out;
+}
+
+bool health_machine::database_failed(const vital_signs& signs, steady_time now) const {
+  if (signs.database_lost <= awake_since_) return false;
+  const auto ago = now - signs.database_lost;
+  if (ago < limits_.database_well_min) return true;
+  return signs.database_heard < signs.database_lost && ago < limits_.database_retry_max;
 }
 
 bool health_machine::look(const vital_signs& signs, steady_time now) {

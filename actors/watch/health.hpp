@@ -23,7 +23,7 @@ enum class health_state {
 enum class ailment {
   scheduler,  ///< No scheduler thread took a message in time: something blocks all of them.
   agent,      ///< An agent did not answer in time: its actor blocks a scheduler thread, or its mailbox is endless.
-  database,   ///< It can't be reached, or the leader is there and nothing commits.
+  database,   ///< It can't be reached or can't write, or the leader is there and nothing commits.
   bus,        ///< No connection to nats-server.
   no_leader   ///< Nobody who leads was heard of.
 };
@@ -56,8 +56,12 @@ struct health_limits {
   std::chrono::milliseconds agent_max{30'000};     ///< A question to an agent. A busy one answers late.
   std::chrono::milliseconds leader_max{10'000};    ///< A leader's heartbeats; two leases are right.
   std::chrono::milliseconds commit_max{10'000};    ///< Commits; a node reports each second.
-  /// A failure to reach the database counts until something commits, at most this long: attempts go on meanwhile.
+  std::chrono::milliseconds database_max{10'000};  ///< Answers of the database to a control node; two leases are right.
+  /// A failure of the database counts until it has been well for as long as `database_well_min`, at most this long:
+  /// attempts go on meanwhile.
   std::chrono::milliseconds database_retry_max{15'000};
+  /// A full disk refuses one transaction and takes the next: that is one trouble, not many.
+  std::chrono::milliseconds database_well_min{2'000};
   /// Looks that come later than this after the one before mean that the node itself was frozen: silence meanwhile is
   /// nobody else's fault.
   std::chrono::milliseconds look_gap_max{3'000};
@@ -75,7 +79,9 @@ struct vital_signs {
   bool bus_connected = true;
   steady_time leader_heard;   ///< Last heartbeat of a leader; never: the epoch of the clock.
   steady_time committed;      ///< Last answer of the writer that something is committed.
-  steady_time database_lost;  ///< Last failure to reach the database (control nodes try); never: as above.
+  steady_time database_lost;  ///< Last failure of the database (control nodes ask it); never: as above.
+  /// Last answer of the database to this node; never: it does not ask, or has not reached it yet.
+  steady_time database_heard;
   bool draining = false;
 };
 
@@ -92,11 +98,13 @@ class health_machine {
 
  private:
   [[nodiscard]] std::vector<health_reason> reasons(const vital_signs& signs, steady_time now);
+  [[nodiscard]] bool database_failed(const vital_signs& signs, steady_time now) const;
 
   health_limits limits_;
   steady_time awake_since_;  ///< No silence counts from before this.
   steady_time looked_;
   std::optional<steady_time> bus_lost_;
+  steady_time bus_back_since_;
   std::optional<steady_time> database_lost_;
   steady_time writer_in_reach_since_;  ///< Bus and leader are there since.
   health_report report_;

@@ -13,8 +13,10 @@ namespace cadre::actors {
 class pulse {
  public:
   void heard_leader() { leader_heard_ = clock::now().time_since_epoch().count(); }
-  /// An attempt to reach the database failed.
+  /// The database could not be reached, or could not do what was asked of it.
   void lost_database() { database_lost_ = clock::now().time_since_epoch().count(); }
+  /// The database answered this node.
+  void heard_database() { database_heard_ = clock::now().time_since_epoch().count(); }
   void committed() { committed_ = clock::now().time_since_epoch().count(); }
   /// The canary took ping `number`.
   void answered(std::uint64_t number) { answered_ = number; }
@@ -31,11 +33,12 @@ class pulse {
     waits_.erase(agent.text);
   }
 
-  /// Fills leader_heard, committed, database_lost and silent.
+  /// Fills leader_heard, committed, database_lost, database_heard and silent.
   void read(vital_signs& out) const {
     out.leader_heard = steady_time{clock::duration{leader_heard_}};
     out.committed = steady_time{clock::duration{committed_}};
     out.database_lost = steady_time{clock::duration{database_lost_}};
+    out.database_heard = steady_time{clock::duration{database_heard_}};
     const std::lock_guard lock{mutex_};
     for (const auto& [agent, since] : waits_) out.silent.push_back({agent_path{agent}, since});
   }
@@ -45,6 +48,7 @@ class pulse {
   std::atomic<clock::rep> leader_heard_{0};
   std::atomic<clock::rep> committed_{0};
   std::atomic<clock::rep> database_lost_{0};
+  std::atomic<clock::rep> database_heard_{0};
   std::atomic<std::uint64_t> answered_{0};
   mutable std::mutex mutex_;
   std::map<std::string, steady_time> waits_;  ///< Agents that were asked: since when.

@@ -76,6 +76,7 @@ std::optional<publish_window::stop> publish_window::acked(std::int64_t seq, std:
   --in_flight_;
   acked_ = seq;
   acked_stream_ = stream_seq;
+  told_gap_after_ = -1;  // The stream holds something again: should that vanish, too, the owner must hear of it.
   return std::nullopt;
 }
 

@@ -46,7 +46,7 @@ bool is_passing(std::string_view state) {
 }  // namespace
 
 session::session(const std::string& url)
-    : connection_{std::make_unique<pqxx::connection>(with_default(url, "connect_timeout", "5"))},
+    : connection_{std::make_unique<pqxx::connection>(with_bounds(url))},
       silence_{std::make_unique<pqxx::quiet_errorhandler>(*connection_)} {
   never_reconnect(*connection_);
   statements_ = std::make_unique<pqxx::nontransaction>(*connection_);
@@ -103,6 +103,16 @@ failure diagnose_connect() {
   } catch (const std::exception& e) {
     return {errc::unreachable, "the database can't be reached: " + one_line(e.what())};
   }
+}
+
+std::string with_bounds(const std::string& url) {
+  auto bounded = url;
+  // A link that is cut without a word: data that nobody takes, and silence while an answer is awaited.
+  for (const auto& [key, setting] :
+       {std::pair{"connect_timeout", "5"}, std::pair{"tcp_user_timeout", "10000"}, std::pair{"keepalives_idle", "5"},
+        std::pair{"keepalives_interval", "2"}, std::pair{"keepalives_count", "3"}})
+    bounded = with_default(bounded, key, setting);
+  return bounded;
 }
 
 std::string with_default(const std::string& url, const std::string& key, const std::string& setting) {

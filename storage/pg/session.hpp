@@ -16,7 +16,7 @@ namespace cadre::storage::pg {
 /// there or the session is over. Transactions are begun and ended by statements. Throws libpqxx's exceptions.
 class session {
  public:
-  /// Blocks until connected, at most 5 s unless the URL says otherwise.
+  /// Blocks until connected, at most 5 s unless the URL says otherwise; see with_bounds.
   explicit session(const std::string& url);
 
   /// Runs a prepared statement, preparing it when first used. `sql` is a literal: its address is its name.
@@ -58,6 +58,10 @@ struct diagnosis {
 diagnosis diagnose(const session& s);
 /// The same where no session came to be.
 failure diagnose_connect();
+
+/// A connection string under which nothing waits for ever on a server that can't be reached: 5 s to connect, and about
+/// 10 s for a dead link to be noticed. What the URL sets itself stays.
+std::string with_bounds(const std::string& url);
 
 /// A connection string with `more` settings (`key=value`) that the given one does not set itself.
 std::string with_default(const std::string& url, const std::string& key, const std::string& setting);

@@ -1,6 +1,7 @@
 #include "reader.hpp"
 
 #include "schemas/json.hpp"
+#include "storage/pg/session.hpp"
 
 #include <pqxx/pqxx>
 
@@ -38,7 +39,7 @@ struct reader::impl {
   std::unique_ptr<pqxx::connection> session;
 
   void connect() {
-    session = std::make_unique<pqxx::connection>(url);
+    session = std::make_unique<pqxx::connection>(pg::with_bounds(url));
     session->set_variable("timezone", "'UTC'");
     session->set_variable("default_transaction_read_only", "on");
     session->set_variable("jit", "off");
@@ -57,6 +58,9 @@ struct reader::impl {
         session.reset();
         if (attempt == 1) return tl::unexpected{unreachable(e).error()};
       } catch (const pqxx::sql_error& e) {
+        // Shutting down, out of resources, a broken file system: the same question can be answered later.
+        for (const std::string_view passing : {"53", "57P", "58"})
+          if (std::string_view{e.sqlstate()}.starts_with(passing)) return tl::unexpected{unreachable(e).error()};
         return fail(errc::storage, first_line(e.what()));
       } catch (const std::exception& e) {
         session.reset();

@@ -127,6 +127,14 @@ struct writer_engine::impl {
     return result;
   }
 
+  /// Who reported in vain did not fall silent: while Postgres refuses reports, no lease runs out.
+  void forgive_silence() {
+    const auto now = clock();
+    for (auto& [name, node] : memory.nodes) node.seen_at = now;
+    for (auto& [id, run] : memory.runs)
+      run.lease_until = std::max(run.lease_until, now + memory.company.timing.run_lease);
+  }
+
   static void answer_all(batch_result& out, const std::vector<command>& commands, outcome_status status,
                          const failure& why) {
     out = {};
@@ -146,6 +154,7 @@ struct writer_engine::impl {
       case ending::poisoned:
         return answer_all(out, commands, outcome_status::rejected, result.why);
       case ending::unavailable:
+        forgive_silence();
         return answer_all(out, commands, outcome_status::busy, result.why);
       case ending::lost:
         answer_all(out, commands, outcome_status::in_doubt, {errc::in_doubt, result.why.message});

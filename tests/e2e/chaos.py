@@ -34,7 +34,13 @@ class Proxy:
     """A TCP proxy before one server. Closed, it ends what comes; held, it takes bytes and passes none on."""
 
     def __init__(self, url):
+        """`url`: of nats-server, or of a Postgres on TCP or on a socket, which stands in the query as `host`."""
         self.target = urllib.parse.urlsplit(url)
+        options = dict(urllib.parse.parse_qsl(self.target.query))
+        folder, port = options.pop("host", None), options.pop("port", None)
+        self.socket_file = folder and f"{folder}/.s.PGSQL.{port}"
+        # What the query names would win over the proxy's own place.
+        self.target = self.target._replace(query=urllib.parse.urlencode(options))
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.closed = False
         self.held_pid = None  # 0: everybody
@@ -56,11 +62,24 @@ class Proxy:
                 return
             threading.Thread(target=self.connect, args=(client, peer[1]), daemon=True).start()
 
+    def reach(self):
+        """A connection to the server itself."""
+        if not self.socket_file:
+            return socket.create_connection((self.target.hostname, self.target.port), 5)
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            server.settimeout(5)
+            server.connect(self.socket_file)
+        except OSError:
+            server.close()
+            raise
+        return server
+
     def connect(self, client, port):
         server = None
         try:
             if not self.closed:
-                server = socket.create_connection((self.target.hostname, self.target.port), 5)
+                server = self.reach()
                 server.settimeout(None)
         except OSError:
             pass

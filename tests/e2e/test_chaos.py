@@ -2,26 +2,21 @@
 
 CADRE_CHAOS_SECONDS (30) of faults; CADRE_CHAOS_SEED draws the same faults again.
 """
-import json
 import os
 import random
-import subprocess
 import sys
-import threading
 import time
 import unittest
-import uuid
 
-from chaos import CHECKS, DOCTORED, TERMINAL, Chaos, Servers, findings, text
-from company import Company, cadre, response, wait_for
+from chaos import CHECKS, DOCTORED, Chaos, Servers, findings, text
+from company import Company, response, wait_for
+from load import Load, settle
 
 NAME = "chaos"
 NODES = ("one", "two", "three")
 SECONDS = float(os.environ.get("CADRE_CHAOS_SECONDS", "30"))
 SEED = int(os.environ.get("CADRE_CHAOS_SEED") or random.SystemRandom().randrange(1_000_000))
-LOADERS = 4
 SETTLE_S = 180
-COMMAND_S = 20
 
 # Appends a row with the id of its task; `spoil` in the payload leaves out what the auditor insists on.
 WORK = ("read -r request; task=${request#*'\"task\":'}; task=${task#*'\"id\":\"'}; task=${task%%'\"'*}; value=1; "
@@ -39,59 +34,11 @@ def org():
             "defaults": {"retry": {"attempts": 50, "backoff": {"initial": "100ms", "max": "500ms"}}, "timeout": "30s"},
             "org": {"ceo": {"role": "ceo", "reports": {"data": {"role": "manager", "reports": {
                 **workers,
-                "breaks": {"role": "worker", "mode": "breaks", "run": {"command": ["sh", "-c", "exit 3"]}},
+                "breaks": {"role": "worker", "mode": "breaks", "retry": {"attempts": 3},
+                           "run": {"command": ["sh", "-c", "exit 3"]}},
                 "audit": {"role": "auditor", "concurrency": 4, "within": "1m",
                           "audits": [f"ceo.data.work-{n}" for n in NODES],
                           "checks": [{"not_null": ["task", "value"]}]}}}}}}}
-
-
-class Load:
-    """Adds tasks and resolves escalations through the command line for as long as it is told to. A task counts as
-    acknowledged when `task add` exited 0; until then the same id is added again."""
-
-    def __init__(self, company, seed):
-        self.company, self.seed = company, seed
-        self.acked = {}
-        self.resolved = 0
-        self.over = threading.Event()
-        self.threads = [threading.Thread(target=self.add, args=(n,)) for n in range(LOADERS)]
-        self.threads.append(threading.Thread(target=self.resolve))
-
-    def cadre(self, *args):
-        try:
-            return cadre(*args, "--state", self.company.state, timeout=COMMAND_S)
-        except subprocess.TimeoutExpired:
-            return None
-
-    def add(self, number):
-        draw = random.Random(self.seed * LOADERS + number)
-        kinds = {"good": ["--mode", "jobs"], "spoil": ["--mode", "jobs", "--payload", '{"spoil":true}'],
-                 "breaks": ["--mode", "breaks"]}
-        while not self.over.is_set():
-            task, kind = str(uuid.uuid4()), draw.choices(list(kinds), (12, 1, 1))[0]
-            while not self.over.is_set():
-                done = self.cadre("task", "add", "--id", task, "--title", kind, *kinds[kind])
-                if done and done.returncode == 0:
-                    self.acked[task] = kind
-                    break
-
-    def resolve(self):
-        while not self.over.wait(0.5):
-            rows = self.cadre("inbox", "--json")
-            found = json.loads(rows.stdout) if rows and rows.returncode == 0 else []
-            for escalation in found[:1]:
-                done = self.cadre("escalation", "resolve", escalation["id"], "--note", "seen")
-                self.resolved += bool(done and done.returncode == 0)
-
-    def start(self):
-        for thread in self.threads:
-            thread.start()
-
-    def stop(self):
-        self.over.set()
-        for thread in self.threads:
-            if thread.ident:
-                thread.join()
 
 
 def say(line):
@@ -114,21 +61,6 @@ class Survives(unittest.TestCase):
         self.load.stop()
         self.chaos.heal()
 
-    def settle(self):
-        """Waits until every task has ended."""
-        states = f"SELECT status, count(*) FROM cadre.task WHERE company = '{NAME}' GROUP BY status"
-        ended = ", ".join(text(s) for s in TERMINAL)
-        rest = f"SELECT count(*) AS n FROM cadre.task WHERE company = '{NAME}' AND status NOT IN ({ended})"
-
-        def all_ended():
-            done = self.company.psql(rest)
-            return done.returncode == 0 and done.stdout.strip() == "0"
-        wait_for(lambda: f"every task has ended: {self.company.psql(states).stdout}\n{self.company.logs()}", all_ended,
-                 SETTLE_S)
-        org = f"SELECT path, state FROM cadre.agent WHERE company = '{NAME}' AND state <> 'running'"
-        wait_for(lambda: f"every agent runs: {self.company.rows(org)}\n{self.company.logs()}",
-                 lambda: not self.company.rows(org))
-
     def check(self, **doctored):
         return findings(self.company, NAME, sorted(self.load.acked), **doctored)
 
@@ -148,7 +80,7 @@ class Survives(unittest.TestCase):
         self.chaos.run(SECONDS, say)
         self.calm()
         begin = time.monotonic()
-        self.settle()
+        settle(self.company, NAME, SETTLE_S)
         say(f"chaos: {len(self.load.acked)} tasks acknowledged, {self.load.resolved} escalations resolved, settled "
             f"after {time.monotonic() - begin:.1f} s")
         self.assertEqual(self.check(), [], f"seed {SEED}: {self.chaos.done}\n{self.company.logs()}")

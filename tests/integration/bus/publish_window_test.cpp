@@ -123,4 +123,19 @@ BOOST_AUTO_TEST_CASE(a_stream_that_lost_events_is_told_once) {
   BOOST_TEST((drain(w) == sequences{50}));
 }
 
+BOOST_AUTO_TEST_CASE(a_stream_that_lost_events_twice_is_told_twice) {
+  publish_window w({3, 10, 10'000});
+  for (int round = 1; round <= 2; ++round) {
+    w.restart(100);
+    const auto stop = w.opened(0, 0);
+    BOOST_REQUIRE(stop);
+    BOOST_TEST(stop->from_seq == 1);
+    w.restart(1);
+    BOOST_REQUIRE(w.offer(events(1, 1)));
+    BOOST_TEST(!w.opened(0, 0));
+    BOOST_TEST((drain(w) == sequences{1}));
+    BOOST_TEST(!w.acked(1, 1));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -349,4 +349,26 @@ BOOST_AUTO_TEST_CASE(a_busy_server_applies_nothing_and_can_be_asked_again) {
   BOOST_TEST(status(hasty.send(mine)) == "committed");
 }
 
+BOOST_AUTO_TEST_CASE(while_nothing_can_be_written_no_lease_runs_out) {
+  world w;
+  pqxx::connection c{w.db.superuser()};
+  w.ask("ALTER ROLE cadre_writer SET lock_timeout = '50ms'");
+  world hasty;
+  w.ask("ALTER ROLE cadre_writer RESET lock_timeout");
+  const auto grant = hasty.granted("ceo.data.plain");
+  const auto lease_over = hasty.engine->clock() + hasty.company.timing.run_lease;
+  {
+    pqxx::work tx{c};
+    tx.exec("LOCK TABLE cadre.task IN ACCESS EXCLUSIVE MODE");
+    BOOST_TEST(status(hasty.send(hasty.task("ceo.data.plain"))) == "busy");  // After 50 ms.
+  }
+  clock_tick tick;
+  tick.at = lease_over + milliseconds{20};
+  hasty.must(tick);
+  BOOST_TEST(hasty.task_status_of(grant.task) == "active");
+  tick.at = hasty.engine->clock() + 2 * hasty.company.timing.run_lease;
+  hasty.must(tick);
+  BOOST_TEST(hasty.task_status_of(grant.task) != "active");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -46,6 +46,20 @@ void succeed(world& w) {
   w.lead = std::move(next);
 }
 
+/// The world's leader leads anew, over the proxy.
+void lead_through(world& w, const proxy& between) {
+  auto who = candidate_of(w, "n1", milliseconds{60'000});
+  who.writer_url = storage::connection_url("postgresql://x@127.0.0.1:" + std::to_string(between.port()) + "/x",
+                                           w.db.name(), storage::writer_role, "w")
+                       .value();
+  w.engine.reset();
+  w.lead.reset();  // Its session makes room: the proxy serves one.
+  w.lead = std::make_unique<leadership>(who);
+  BOOST_REQUIRE(w.lead->acquire().has_value());
+  w.engine = std::make_unique<writer_engine>(*w.lead);
+  BOOST_REQUIRE(w.engine->sync_company(w.company).has_value());
+}
+
 /// Another session that stops the writer in the middle of a transaction that adds a brief.
 class obstacle {
  public:
@@ -204,20 +218,63 @@ BOOST_AUTO_TEST_CASE(a_backend_that_dies_in_mid_transaction_leaves_commands_in_d
   check_gapless(w);
 }
 
+BOOST_AUTO_TEST_CASE(a_backend_that_dies_before_any_one_statement_applies_nothing_and_a_repeat_all) {
+  world w;
+  BOOST_REQUIRE(w.lead->step_down("test").has_value());
+  pqxx::connection server{server_url()}, superuser{w.db.superuser()};
+  const auto terminate =
+      "SELECT pg_terminate_backend(backend_pid, 10000) FROM cadre.leader WHERE ended_at IS NULL "
+      "AND company = " +
+      superuser.quote(w.company.name);
+  proxy between{server.hostname(), server.port()};
+  bool struck = true;
+  int rounds = 0;
+  while (struck) {
+    struck = false;
+    ++rounds;
+    lead_through(w, between);
+    const std::vector<command> commands{make(a_brief()), make(w.task("ceo.data.plain"))};
+    between.before_message(rounds, [&] {
+      struck = true;
+      pqxx::nontransaction{superuser}.exec(terminate);
+    });
+    const auto first = w.engine->commit(commands);
+    BOOST_TEST(first.lost_leadership == struck);
+    for (const auto& o : first.outcomes) BOOST_TEST(status(o) == (struck ? "in_doubt" : "committed"));
+    BOOST_TEST(briefs(w) == std::to_string(struck ? rounds - 1 : rounds));
+    if (!struck) break;
+    lead_through(w, between);
+    for (const auto& o : w.engine->commit(commands).outcomes) BOOST_TEST(status(o) == "committed");
+    BOOST_TEST(briefs(w) == std::to_string(rounds));
+  }
+  BOOST_TEST(rounds > 5);  // BEGIN, a statement each for brief and task, the grants, the events, COMMIT.
+  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.task WHERE company = $1") == std::to_string(rounds));
+  check_gapless(w);
+}
+
+BOOST_AUTO_TEST_CASE(a_lease_that_cannot_be_extended_now_ends_no_reign) {
+  world w;
+  pqxx::connection other{w.db.superuser()};
+  w.ask("ALTER ROLE cadre_writer SET lock_timeout = '50ms'");
+  world hasty;
+  w.ask("ALTER ROLE cadre_writer RESET lock_timeout");
+  {
+    pqxx::work tx{other};
+    tx.exec("SELECT 1 FROM cadre.leader WHERE company = " + tx.quote(hasty.company.name) + " FOR UPDATE");
+    const auto refused = hasty.lead->renew();
+    BOOST_REQUIRE(!refused);
+    BOOST_TEST(to_text(refused.error().code) == "storage");
+  }
+  BOOST_TEST(hasty.lead->renew().has_value());
+  hasty.must(a_brief());
+}
+
 BOOST_AUTO_TEST_CASE(a_commit_whose_answer_is_lost_is_in_doubt_and_there_exactly_once) {
   world w;
   BOOST_REQUIRE(w.lead->step_down("test").has_value());
   pqxx::connection server{server_url()};
   proxy between{server.hostname(), server.port()};
-  auto who = candidate_of(w, "n1", milliseconds{60'000});
-  who.writer_url = storage::connection_url("postgresql://x@127.0.0.1:" + std::to_string(between.port()) + "/x",
-                                           w.db.name(), storage::writer_role, "w")
-                       .value();
-  w.engine.reset();
-  w.lead = std::make_unique<leadership>(who);
-  BOOST_REQUIRE(w.lead->acquire().has_value());
-  w.engine = std::make_unique<writer_engine>(*w.lead);
-  BOOST_REQUIRE(w.engine->sync_company(w.company).has_value());
+  lead_through(w, between);
   std::vector<command> commands{make(a_brief()), make(w.task("ceo.data.plain"))};
   between.lose_next_commit();
   for (const auto& o : w.engine->commit(commands).outcomes) BOOST_TEST(status(o) == "in_doubt");

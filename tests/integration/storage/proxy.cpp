@@ -82,6 +82,7 @@ void proxy::pump(int client, int server) {
           armed_ = false;
           deaf = true;
         }
+        if (until_hook_ > 0 && --until_hook_ == 0) hook_();
         if (!write_all(server, bytes)) return;
       } else if (deaf || !write_all(client, bytes)) {
         return;

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <thread>
 
 namespace storage_test {
 
-/// A TCP proxy before the server that can lose the answer to a COMMIT: the server gets it, the client hears nothing.
+/// A TCP proxy before the server, for one connection at a time. It can lose the answer to a COMMIT: the server gets it,
+/// the client hears nothing. And it can have something done between two messages of the client.
 class proxy {
  public:
   proxy(const std::string& host, const std::string& port);
@@ -16,6 +18,12 @@ class proxy {
 
   [[nodiscard]] int port() const { return port_; }
   void lose_next_commit() { armed_ = true; }
+  /// Calls `hook` on the proxy's thread before it passes on the client's `nth` message from now (1 is the next). The
+  /// client waits for each answer, so this is between two statements.
+  void before_message(int nth, std::function<void()> hook) {
+    hook_ = std::move(hook);
+    until_hook_ = nth;
+  }
 
  private:
   void serve();
@@ -25,6 +33,8 @@ class proxy {
   int listener_ = -1;
   int port_ = 0;
   std::atomic<bool> armed_{false};
+  std::function<void()> hook_;
+  std::atomic<int> until_hook_{0};
   std::atomic<bool> stop_{false};
   std::thread thread_;
 };

@@ -20,6 +20,7 @@ struct node {
                     .leader_heard = start,
                     .committed = start,
                     .database_lost = {},
+                    .database_heard = {},
                     .draining = false};
   bool led = true;
   bool commits = true;
@@ -124,8 +125,57 @@ BOOST_AUTO_TEST_CASE(a_database_that_is_away_is_named_beside_what_follows_from_i
   live(500ms);
   BOOST_TEST(line() == "degraded: database for 20 s");
   commits = true;
+  signs.database_heard = now;
   live(500ms);
   BOOST_TEST(line() == "ok");
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_fails_now_and_then_is_one_trouble_until_it_is_well_for_a_while) {
+  live(1s);
+  for (int i = 0; i < 10; ++i) {
+    signs.database_lost = now;
+    live(500ms);
+    signs.database_heard = now;
+    live(1s);
+  }
+  BOOST_TEST(line() == "degraded: database for 15 s");
+  BOOST_TEST(changes == 1);
+  live(500ms);
+  BOOST_TEST(line() == "ok");
+}
+
+BOOST_AUTO_TEST_CASE(others_who_commit_do_not_hide_that_this_node_reaches_no_database) {
+  live(1s);
+  signs.database_lost = now;
+  live(10s);
+  BOOST_TEST(line() == "degraded: database for 10 s");
+  BOOST_TEST(changes == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_was_heard_of_and_falls_silent_is_named) {
+  signs.database_heard = start + 1s;
+  live(10'500ms);
+  BOOST_TEST(line() == "ok");
+  live(500ms);
+  BOOST_TEST(line() == "degraded: database for 10 s");
+  BOOST_TEST(machine.alive());
+  signs.database_heard = now;
+  live(500ms);
+  BOOST_TEST(line() == "ok");
+}
+
+BOOST_AUTO_TEST_CASE(without_the_bus_the_database_is_not_asked_and_its_silence_means_nothing) {
+  signs.database_heard = start;
+  signs.bus_connected = false;
+  led = commits = false;
+  live(30s);
+  BOOST_TEST(line() == "degraded: bus for 29 s, no_leader for 30 s");
+  signs.bus_connected = true;
+  led = commits = true;
+  live(9'500ms);
+  BOOST_TEST(line() == "ok");
+  live(500ms);
+  BOOST_TEST(line() == "degraded: database for 10 s");
 }
 
 BOOST_AUTO_TEST_CASE(a_failure_that_nobody_repeats_is_forgotten) {
