@@ -45,9 +45,15 @@ bool is_passing(std::string_view state) {
 
 }  // namespace
 
+bool notice_watch::operator()(const char text[]) noexcept {
+  // By its words: notices reach us without their code. See SyncRepWaitForLSN in Postgres' syncrep.c.
+  if (std::string_view{text}.find("might not have been replicated") != std::string_view::npos) unreplicated = true;
+  return false;
+}
+
 session::session(const std::string& url)
-    : connection_{std::make_unique<pqxx::connection>(with_default(url, "connect_timeout", "5"))},
-      silence_{std::make_unique<pqxx::quiet_errorhandler>(*connection_)} {
+    : connection_{std::make_unique<pqxx::connection>(with_limits(url))},
+      notices_{std::make_unique<notice_watch>(*connection_)} {
   never_reconnect(*connection_);
   statements_ = std::make_unique<pqxx::nontransaction>(*connection_);
   // Compiling a plan takes longer than any statement here should run.
@@ -64,11 +70,19 @@ pqxx::result session::run_values(const char* sql, const std::vector<value>& valu
   std::vector<const char*> texts;
   texts.reserve(values.size());
   for (const auto& v : values) texts.push_back(v ? v->c_str() : nullptr);
-  return statements_->exec_prepared(found->second, pqxx::prepare::make_dynamic_params(texts));
+  auto rows = statements_->exec_prepared(found->second, pqxx::prepare::make_dynamic_params(texts));
+  check_replicated();
+  return rows;
 }
 
 pqxx::result session::script(const std::string& sql) {
-  return statements_->exec(sql);
+  auto rows = statements_->exec(sql);
+  check_replicated();
+  return rows;
+}
+
+void session::check_replicated() const {
+  if (notices_->unreplicated) throw pqxx::in_doubt_error{"committed here, but perhaps not on the synchronous replica"};
 }
 
 bool session::alive() const noexcept {
@@ -80,6 +94,8 @@ diagnosis diagnose(const session& s) {
     throw;
   } catch (const bad_text& e) {
     return {trouble::refused, {errc::bad_value, e.message}};
+  } catch (const pqxx::in_doubt_error& e) {
+    return {trouble::lost, {errc::in_doubt, one_line(e.what())}};
   } catch (const pqxx::transaction_rollback& e) {
     return {s.alive() ? trouble::unavailable : trouble::lost, {errc::storage, one_line(e.what())}};
   } catch (const pqxx::insufficient_resources& e) {
@@ -103,6 +119,15 @@ failure diagnose_connect() {
   } catch (const std::exception& e) {
     return {errc::unreachable, "the database can't be reached: " + one_line(e.what())};
   }
+}
+
+std::string with_limits(const std::string& url) {
+  auto out = with_default(url, "connect_timeout", "5");
+  // The former for an answer that is not acknowledged, the latter for a silence in which one is awaited.
+  out = with_default(out, "tcp_user_timeout", "10000");
+  out = with_default(out, "keepalives_idle", "4");
+  out = with_default(out, "keepalives_interval", "2");
+  return with_default(out, "keepalives_count", "3");
 }
 
 std::string with_default(const std::string& url, const std::string& key, const std::string& setting) {

@@ -1,6 +1,7 @@
 #include "reader.hpp"
 
 #include "schemas/json.hpp"
+#include "storage/pg/session.hpp"
 
 #include <pqxx/pqxx>
 
@@ -38,7 +39,7 @@ struct reader::impl {
   std::unique_ptr<pqxx::connection> session;
 
   void connect() {
-    session = std::make_unique<pqxx::connection>(url);
+    session = std::make_unique<pqxx::connection>(pg::with_limits(url));
     session->set_variable("timezone", "'UTC'");
     session->set_variable("default_transaction_read_only", "on");
     session->set_variable("jit", "off");
