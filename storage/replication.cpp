@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* state_of_server = R"(
   SELECT pg_is_in_recovery(), count(*) > 0, count(*) FILTER (WHERE sync_state IN ('sync', 'quorum')) > 0
-  FROM pg_stat_replication WHERE state = 'streaming')";
+  FROM pg_stat_replication WHERE state = 'streaming' AND application_name = $1)";
 
 template <class Body>
 auto on(const std::string& url, Body&& body) -> result<decltype(body(std::declval<pg::session&>()))> {
@@ -29,9 +29,9 @@ auto on(const std::string& url, Body&& body) -> result<decltype(body(std::declva
 
 }  // namespace
 
-result<server_state> look_at_server(const std::string& superuser_url) {
-  return on(superuser_url, [](pg::session& db) {
-    const auto row = db.run(state_of_server)[0];
+result<server_state> look_at_server(const std::string& superuser_url, const std::string& replica) {
+  return on(superuser_url, [&](pg::session& db) {
+    const auto row = db.run(state_of_server, replica)[0];
     return server_state{row[0].as<bool>(), row[1].as<bool>(), row[2].as<bool>()};
   });
 }

@@ -14,7 +14,8 @@ struct server_state {
   bool replica_is_exact = false;  ///< And every commit waits for that one.
 };
 
-result<server_state> look_at_server(const std::string& superuser_url);
+/// `replica`: the name under which the replica streams.
+result<server_state> look_at_server(const std::string& superuser_url, const std::string& replica);
 
 /// From now on, and after restarts, commits wait for the replica of this name; empty: for none, which also lets those
 /// go on that wait. Possible on a replica too, for the day it is promoted.

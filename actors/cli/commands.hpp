@@ -12,7 +12,6 @@ struct application {
 };
 
 void add_fleet_commands(const application& a);       ///< up, down, node
-void add_replica_command(const application& a);      ///< promote-replica
 void add_status_commands(const application& a);      ///< status, org, data, brain, tail
 void add_task_commands(const application& a);        ///< task
 void add_agent_commands(const application& a);       ///< agent, schedule

@@ -5,6 +5,7 @@
 #include "bus/events.hpp"
 #include "commands.hpp"
 #include "config/load.hpp"
+#include "replica_command.hpp"
 #include "round.hpp"
 #include "schemas/json.hpp"
 #include "schemas/subjects.hpp"
@@ -191,6 +192,8 @@ void add_fleet_commands(const application& a) {
   sub = a.app.add_command("down", "Stop a company that runs in the background");
   sub.add("--state", a.fleet.state, "State directory (default: the nearest .cadre)");
   sub.does([=] { return launch::run_down(find_state(a.fleet)); });
+
+  add_replica_command(a);
 
   auto flags = std::make_shared<node_flags>();
   sub = a.app.add_command("node", "Run one node of a company (what `up` starts for each)");

@@ -1,6 +1,7 @@
+#include "replica_command.hpp"
+
 #include "actors/launch/replicated_postgres.hpp"
 #include "actors/launch/runtime.hpp"
-#include "commands.hpp"
 #include "storage/replication.hpp"
 
 #include <chrono>
@@ -32,6 +33,10 @@ void say(const std::string& line) {
   std::cout << line << std::endl;
 }
 
+result<storage::server_state> look_at(const launch::server_process& server) {
+  return storage::look_at_server(server.url, launch::replicated_postgres::replica_name);
+}
+
 pair_of_servers find_servers(const std::string& state) {
   const auto running = launch::load_runtime(state);
   if (!running) throw command_error{exit_unreachable, running.error().message};
@@ -54,7 +59,7 @@ bool went_on_alone(const std::string& state, const std::string& name) {
 
 /// Why promoting would lose what was acknowledged; empty if it would not.
 std::string objection(const std::string& state, const pair_of_servers& servers) {
-  const auto primary = storage::look_at_server(servers.primary.url);
+  const auto primary = look_at(servers.primary);
   if (primary && !primary->replica_is_exact)
     return servers.primary.name + " is alive, and " + servers.replica.name + " does not have all it acknowledged";
   if (!primary && went_on_alone(state, servers.primary.name))
@@ -75,7 +80,7 @@ void await_replica(const pair_of_servers& servers, const promote_flags& flags) {
   // Named in the settings it is waited for as soon as it streams; until it does, commits need not wait.
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{flags.within_seconds};
   for (;;) {
-    const auto now = storage::look_at_server(servers.primary.url);
+    const auto now = look_at(servers.primary);
     if (now && now->replica_streams) break;
     if (std::chrono::steady_clock::now() > until)
       throw command_error{exit_findings, servers.replica.name + " does not stream yet; its log says why. " +
@@ -92,14 +97,14 @@ int promote(const fleet_options& fleet, const promote_flags& flags, bool rejoin)
   const auto state = find_state(fleet);
   auto servers = find_servers(state);
   if (!rejoin) {
-    const auto before = storage::look_at_server(servers.primary.url);
+    const auto before = look_at(servers.primary);
     // A promotion that was interrupted between its steps goes on where it was.
     const bool began = before && before->in_recovery;
     if (!began) {
       const auto why = objection(state, servers);
       if (!why.empty() && !flags.force)
         throw command_error{exit_findings, why + ": promoting would lose that. With --force it is done all the same"};
-      const auto replica = storage::look_at_server(servers.replica.url);
+      const auto replica = look_at(servers.replica);
       if (!replica) throw command_error{exit_unreachable, servers.replica.name + ": " + replica.error().message};
       if (!replica->in_recovery) throw command_error{exit_findings, servers.replica.name + " is no replica"};
       change_roles(state, servers);

@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 constexpr milliseconds end_grace{10'000};
 
 /// $1 data folder, $2 folder of the programs, $3 connection to the primary, then the server's own arguments. A data
-/// folder without standby.signal is none of a replica: it is missing, or of a former primary.
+/// folder without standby.signal is none of a replica: it is missing, or of a former primary. The copying must not bear
+/// the replica's name: commits would be satisfied with a half copied one.
 constexpr const char* become_replica = R"(set -eu
 data=$1 bin=$2 primary=$3
 shift 3
@@ -149,10 +150,9 @@ result<program> replicated_postgres::make_program(const std::string& name) {
 result<program> replicated_postgres::make_replica(private_postgres& replica, const private_postgres& primary) {
   const auto passfile = replica.folder() + "/replication.pgpass";
   const auto connection = "host=" + libpq_quoted(primary.host()) + " port=" + std::to_string(primary.port()) +
-                          " user=" + private_postgres::superuser + " passfile=" + libpq_quoted(passfile) +
-                          " application_name=" + replica_name;
-  const auto conf =
-      "include 'data/postgresql.conf'\ninclude 'cadre.conf'\nprimary_conninfo = " + conf_quoted(connection) + "\n";
+                          " user=" + private_postgres::superuser + " passfile=" + libpq_quoted(passfile);
+  const auto conf = "include 'data/postgresql.conf'\ninclude 'cadre.conf'\nprimary_conninfo = " +
+                    conf_quoted(connection + " application_name=" + replica_name) + "\n";
   const std::pair<const char*, std::string> files[] = {
       {"cadre.conf", std::string(postgres_replica_conf())},
       {"postgresql.conf", conf},

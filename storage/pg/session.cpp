@@ -1,5 +1,7 @@
 #include "storage/pg/session.hpp"
 
+#include "storage/pg/limits.hpp"
+
 namespace cadre::storage::pg {
 
 namespace {
@@ -37,6 +39,24 @@ errc code_of(std::string_view state, std::string_view message) {
   return errc::storage;
 }
 
+/// Hears the server's notices; all but one are of no interest.
+class notice_watch : public pqxx::quiet_errorhandler {
+ public:
+  using quiet_errorhandler::quiet_errorhandler;
+  bool operator()(const char text[]) noexcept override {
+    // By its words: notices reach us without their code. See SyncRepWaitForLSN in Postgres' syncrep.c.
+    if (std::string_view{text}.find("might not have been replicated") != std::string_view::npos) unreplicated = true;
+    return false;
+  }
+  bool unreplicated = false;
+};
+
+/// A commit that was told to stop waiting for the replica is on this server, and nobody knows whether on another.
+void check_replicated(const pqxx::quiet_errorhandler& notices) {
+  if (static_cast<const notice_watch&>(notices).unreplicated)
+    throw pqxx::in_doubt_error{"committed here, but perhaps not on the synchronous replica"};
+}
+
 bool is_passing(std::string_view state) {
   for (const std::string_view passing : {"40", "53", "57", "58"})
     if (state.starts_with(passing)) return true;
@@ -45,15 +65,9 @@ bool is_passing(std::string_view state) {
 
 }  // namespace
 
-bool notice_watch::operator()(const char text[]) noexcept {
-  // By its words: notices reach us without their code. See SyncRepWaitForLSN in Postgres' syncrep.c.
-  if (std::string_view{text}.find("might not have been replicated") != std::string_view::npos) unreplicated = true;
-  return false;
-}
-
 session::session(const std::string& url)
     : connection_{std::make_unique<pqxx::connection>(with_limits(url))},
-      notices_{std::make_unique<notice_watch>(*connection_)} {
+      silence_{std::make_unique<notice_watch>(*connection_)} {
   never_reconnect(*connection_);
   statements_ = std::make_unique<pqxx::nontransaction>(*connection_);
   // Compiling a plan takes longer than any statement here should run.
@@ -71,18 +85,14 @@ pqxx::result session::run_values(const char* sql, const std::vector<value>& valu
   texts.reserve(values.size());
   for (const auto& v : values) texts.push_back(v ? v->c_str() : nullptr);
   auto rows = statements_->exec_prepared(found->second, pqxx::prepare::make_dynamic_params(texts));
-  check_replicated();
+  check_replicated(*silence_);
   return rows;
 }
 
 pqxx::result session::script(const std::string& sql) {
   auto rows = statements_->exec(sql);
-  check_replicated();
+  check_replicated(*silence_);
   return rows;
-}
-
-void session::check_replicated() const {
-  if (notices_->unreplicated) throw pqxx::in_doubt_error{"committed here, but perhaps not on the synchronous replica"};
 }
 
 bool session::alive() const noexcept {
@@ -119,15 +129,6 @@ failure diagnose_connect() {
   } catch (const std::exception& e) {
     return {errc::unreachable, "the database can't be reached: " + one_line(e.what())};
   }
-}
-
-std::string with_limits(const std::string& url) {
-  auto out = with_default(url, "connect_timeout", "5");
-  // The former for an answer that is not acknowledged, the latter for a silence in which one is awaited.
-  out = with_default(out, "tcp_user_timeout", "10000");
-  out = with_default(out, "keepalives_idle", "4");
-  out = with_default(out, "keepalives_interval", "2");
-  return with_default(out, "keepalives_count", "3");
 }
 
 std::string with_default(const std::string& url, const std::string& key, const std::string& setting) {

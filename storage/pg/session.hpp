@@ -12,15 +12,6 @@
 
 namespace cadre::storage::pg {
 
-/// Hears the server's notices; all but one are of no interest.
-class notice_watch : public pqxx::errorhandler {
- public:
-  using errorhandler::errorhandler;
-  bool operator()(const char text[]) noexcept override;
-  /// A commit was told to stop waiting for the replica: it is on this server, and nobody knows whether on another.
-  bool unreplicated = false;
-};
-
 /// One connection that never reconnects by itself: what it held (locks, prepared statements, a transaction) is either
 /// there or the session is over. Transactions are begun and ended by statements. Throws libpqxx's exceptions.
 class session {
@@ -43,11 +34,9 @@ class session {
   [[nodiscard]] std::string quoted(const std::string& text) { return connection_->quote(text); }
 
  private:
-  void check_replicated() const;
-
   // Order matters: the transaction goes before the connection, which goes before the handler it writes notices to.
   std::unique_ptr<pqxx::connection> connection_;
-  std::unique_ptr<notice_watch> notices_;
+  std::unique_ptr<pqxx::quiet_errorhandler> silence_;
   std::unique_ptr<pqxx::nontransaction> statements_;
   std::unordered_map<const void*, std::string> prepared_;
 };
@@ -69,10 +58,6 @@ struct diagnosis {
 diagnosis diagnose(const session& s);
 /// The same where no session came to be.
 failure diagnose_connect();
-
-/// The same with limits on how long a server that fell silent is waited for: 5 s to connect; an established connection
-/// to a machine that is gone ends after about 10 s.
-std::string with_limits(const std::string& url);
 
 /// A connection string with `more` settings (`key=value`) that the given one does not set itself.
 std::string with_default(const std::string& url, const std::string& key, const std::string& setting);

@@ -1,7 +1,7 @@
 #include "reader.hpp"
 
 #include "schemas/json.hpp"
-#include "storage/pg/session.hpp"
+#include "storage/pg/limits.hpp"
 
 #include <pqxx/pqxx>
 
