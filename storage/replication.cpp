@@ -39,7 +39,8 @@ result<server_state> look_at_server(const std::string& superuser_url, const std:
 result<void> wait_for_replica(const std::string& superuser_url, const std::string& replica) {
   const auto done = on(superuser_url, [&](pg::session& db) {
     // One by one: it may not run within a transaction, and several statements at once are one.
-    db.script("ALTER SYSTEM SET synchronous_standby_names = " + db.quoted(replica));
+    db.script(replica.empty() ? "ALTER SYSTEM RESET synchronous_standby_names"
+                              : "ALTER SYSTEM SET synchronous_standby_names = " + db.quoted(replica));
     return !db.script("SELECT pg_reload_conf()").empty();
   });
   if (!done) return tl::unexpected{done.error()};

@@ -17,8 +17,8 @@ struct server_state {
 /// `replica`: the name under which the replica streams.
 result<server_state> look_at_server(const std::string& superuser_url, const std::string& replica);
 
-/// From now on, and after restarts, commits wait for the replica of this name; empty: for none, which also lets those
-/// go on that wait. Possible on a replica too, for the day it is promoted.
+/// From now on, and after restarts, commits wait for the replica of this name, whatever the server's files say; empty:
+/// as its files say. Possible on a replica too, for the day it is promoted.
 result<void> wait_for_replica(const std::string& superuser_url, const std::string& replica);
 
 /// Makes a replica the primary once it has applied everything it received; waits up to 60 s for that. Nothing if it is

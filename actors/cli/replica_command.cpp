@@ -69,6 +69,7 @@ std::string objection(const std::string& state, const pair_of_servers& servers) 
 
 /// Records the new roles, ends the old primary for good and makes the replica the primary.
 void change_roles(const std::string& state, pair_of_servers& servers) {
+  // Its files say that a promoted replica works alone; what the primary was once told was copied from there.
   must(storage::wait_for_replica(servers.replica.url, ""), servers.replica.name);
   must(launch::record_primary(state, servers.replica.name), "can't record the new roles");
   must(launch::end_postgres(state + "/" + servers.primary.name + "/data"), servers.primary.name);
@@ -77,7 +78,6 @@ void change_roles(const std::string& state, pair_of_servers& servers) {
 }
 
 void await_replica(const pair_of_servers& servers, const promote_flags& flags) {
-  // Named in the settings it is waited for as soon as it streams; until it does, commits need not wait.
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{flags.within_seconds};
   for (;;) {
     const auto now = look_at(servers.primary);

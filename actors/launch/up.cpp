@@ -169,8 +169,6 @@ class launcher {
     if (!made) return tl::unexpected<failure>{made.error()};
     const auto both = *made;
     const auto& superuser = private_postgres::superuser;
-    for (const auto* name : replicated_postgres::names)
-      runtime_.servers.push_back({name, both->url_of(name, superuser, secrets_.postgres_superuser, "postgres"), 0});
     if (both->replica_is_new()) voice_.say(both->replica() + "    is made as a replica of " + both->primary());
     for (const auto& name : {both->primary(), both->replica()}) {
       const bool copies = name == both->replica() && both->replica_is_new();
@@ -179,6 +177,7 @@ class launcher {
           name, name, begin, [&] { return both->ready(name, keeper_.pid_of(name)); },
           copies ? options_.copy_limit : options_.ready_limit);
       if (!ready) return ready;
+      runtime_.servers.push_back({name, both->url_of(name, superuser, secrets_.postgres_superuser, "postgres"), 0});
     }
     return take_postgres(both->url(superuser, secrets_.postgres_superuser, "postgres"));
   }
@@ -374,6 +373,15 @@ class launcher {
   process_keeper keeper_;
 };
 
+std::string contradiction_in(const up_options& options) {
+  if (options.once && options.detach) return "--once and --detach exclude each other";
+  if (options.replicated && !(options.postgres_url.empty() && options.nats_url.empty()))
+    return "--ha makes servers of its own, so it excludes --postgres and --nats";
+  if (options.postgres_url.empty()) return {};
+  const auto url = with_login(options.postgres_url, "x", "", "x");
+  return url ? std::string{} : url.error().message;
+}
+
 int usage_error(const std::string& message) {
   std::fprintf(stderr, "cadre up: %s\n", message.c_str());
   return 2;
@@ -382,12 +390,7 @@ int usage_error(const std::string& message) {
 }  // namespace
 
 int run_up(const up_options& options) {
-  if (options.once && options.detach) return usage_error("--once and --detach exclude each other");
-  if (options.replicated && !(options.postgres_url.empty() && options.nats_url.empty()))
-    return usage_error("--ha makes servers of its own, so it excludes --postgres and --nats");
-  if (!options.postgres_url.empty()) {
-    if (const auto url = with_login(options.postgres_url, "x", "", "x"); !url) return usage_error(url.error().message);
-  }
+  if (const auto wrong = contradiction_in(options); !wrong.empty()) return usage_error(wrong);
   const auto loaded = config::load_file(options.config);
   for (const auto& problem : loaded.problems) std::fprintf(stderr, "%s\n", problem.text().c_str());
   if (!loaded.ok()) return usage_error(options.config + " has problems; nothing was started");

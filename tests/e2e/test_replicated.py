@@ -207,7 +207,7 @@ class AnyOneServerMayDie(CompanyCase):
         self.assertEqual(self.subscriber.in_order(), list(range(1, last + 1)), "a gap, a repeat or out of order")
         self.assertEqual(self.subscriber.repeats, [])
 
-    def test_and_nothing_is_lost_or_repeated(self):
+    def test_under_load_leaves_no_gap_and_no_repeat(self):
         self.c = self.company(org())
         self.c.up("--ha", "--detach")
         names = [s["name"] for s in self.c.runtime()["servers"]]
