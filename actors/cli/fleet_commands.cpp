@@ -30,6 +30,7 @@ constexpr std::chrono::minutes round_limit{10};
 constexpr std::chrono::seconds agents_limit{30};
 constexpr std::chrono::seconds election_limit{30};
 constexpr std::chrono::milliseconds election_pause{200};
+constexpr std::chrono::milliseconds election_answer{500};
 
 fleet_options fleet_of(const launch::runtime& r) {
   fleet_options f;
@@ -43,10 +44,12 @@ result<void> find_bus(const launch::runtime& r, const std::stop_token& stop) {
   o.url = r.nats_url;
   o.company = r.company;
   o.name = "cadre-up";
-  auto bus = bus::connection::open(std::move(o));
-  if (!bus) return tl::unexpected{bus.error()};
   bus::stream_options stream;
   stream.replicas = bus::replicas_for(r.nats_url);
+  // A cluster without a leader does not answer at all.
+  if (stream.replicas > 1) o.request_timeout = election_answer;
+  auto bus = bus::connection::open(std::move(o));
+  if (!bus) return tl::unexpected{bus.error()};
   const auto until = std::chrono::steady_clock::now() + election_limit;
   for (;;) {
     auto made = bus::ensure_stream(**bus, stream);
