@@ -86,7 +86,6 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
     told_ = from_seq - 1;
     failed_.reset();
     retire();
-    retry_wait_ = retry_wait_min;
     changed_.notify_one();
   }
 
@@ -120,6 +119,8 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
 
   void note(stop_note s) {
     if (!s) return;
+    // A stream without a leader answers at once that nobody is there: that must not become a busy loop.
+    fruitless_ = s->from_seq <= opened_at_;
     failed_ = std::move(s);
     retire();
   }
@@ -131,6 +132,7 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
       ++attempt_;
       window_.rewind();
     } else {
+      if (a.place) retry_wait_ = retry_wait_min;
       note(a.place ? window_.acked(seq, *a.place) : window_.failed(a.place.error()));
     }
     changed_.notify_one();
@@ -185,6 +187,8 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
   bool connect(lock_type& lock) {
     if (window_.state() != detail::publish_window::phase::connecting) return false;
     const std::uint64_t generation = generation_;
+    if (std::exchange(fruitless_, false)) wait_longer(lock, generation);
+    if (generation != generation_ || stopped_) return true;
     lock.unlock();
     auto made = open_session(generation);
     lock.lock();
@@ -194,16 +198,20 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
     }
     if (!made) {
       log::warn("events: {}; trying again", made.error().message);
-      changed_.wait_for(lock, retry_wait_, [&] { return stopped_ || generation != generation_; });
-      retry_wait_ = std::min(retry_wait_ * 2, options_.retry_wait_max);
+      wait_longer(lock, generation);
       return true;
     }
     session_ = std::move(made->first);
-    retry_wait_ = retry_wait_min;
+    opened_at_ = made->second.seq + 1;
     note(window_.opened(made->second.seq, made->second.stream_seq));
     if (session_.link && !session_.link->connected())
       note(window_.failed({errc::unreachable, "the connection was lost at once"}));
     return true;
+  }
+
+  void wait_longer(lock_type& lock, std::uint64_t generation) {
+    changed_.wait_for(lock, retry_wait_, [&] { return stopped_ || generation != generation_; });
+    retry_wait_ = std::min(retry_wait_ * 2, options_.retry_wait_max);
   }
 
   result<std::pair<session, detail::stream_position>> open_session(std::uint64_t generation) {
@@ -310,6 +318,8 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
   stop_note failed_;
   std::int64_t told_ = 0;  ///< The last sequence given to on_acked.
   std::chrono::milliseconds retry_wait_ = retry_wait_min;
+  std::int64_t opened_at_ = 0;  ///< The first event that the stream did not have when the session began.
+  bool fruitless_ = false;      ///< The last session ended before it brought one event in.
 };
 
 event_publisher::event_publisher(publisher_options o, callbacks c)

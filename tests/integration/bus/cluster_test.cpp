@@ -18,11 +18,12 @@ struct cluster {
   cluster() {
     std::vector<int> ports{free_port(), free_port(), free_port()};
     std::string routes;
-    for (const int port : ports) routes += " \"nats://127.0.0.1:" + std::to_string(port) + "\"";
+    for (const int port : ports)
+      routes += (routes.empty() ? "" : ", ") + ("\"nats://127.0.0.1:" + std::to_string(port)) + "\"";
     for (const int port : ports)
       servers.push_back(std::make_unique<own_server>(
           "server_name: s" + std::to_string(port) +
-          "\ncluster { name: test, listen: \"127.0.0.1:" + std::to_string(port) + "\", routes: [" + routes + " ] }"));
+          "\ncluster { name: test, listen: \"127.0.0.1:" + std::to_string(port) + "\", routes: [" + routes + "] }"));
     const auto c = connect(company, url());
     stream_options o = settings(company, url()).stream;
     BOOST_REQUIRE(eventually([&] { return ensure_stream(*c, o).has_value(); }));
@@ -102,9 +103,9 @@ BOOST_AUTO_TEST_CASE(a_stream_that_changes_hands_in_the_middle_leaves_no_gap_and
   cluster three;
   const auto c = connect(company, three.url());
   outbox box(company, three.url(), 1);
-  for (int round = 0; round < 8; ++round) {
+  for (int round = 0; round < 4; ++round) {
     std::thread hand_over([&] {
-      std::this_thread::sleep_for(std::chrono::milliseconds{3 + round});
+      std::this_thread::sleep_for(std::chrono::milliseconds{3 + 2 * round});
       ask(*c, "STREAM.LEADER.STEPDOWN.CADRE_EVENTS");
     });
     for (int i = 0; i < 40; ++i) box.write(box.written + 20);
