@@ -25,7 +25,9 @@ struct letter {
   std::int64_t seq = 0;
   std::string subject;
   std::string bytes;
-  std::string acked;  ///< Value of the header.
+  std::string acked;         ///< Value of the header.
+  std::int64_t follows = 0;  ///< Not 0: only to be stored directly after this event.
+  std::uint64_t attempt = 0;
 };
 
 /// A life of the publisher's connection.
@@ -34,15 +36,23 @@ struct session {
   std::unique_ptr<detail::registration> watch;
 };
 
-/// What the server says about a published event: its place in the stream.
-result<std::uint64_t> read_ack(std::string_view bytes) {
+/// What the server says about a published event.
+struct ack {
+  result<std::uint64_t> place;  ///< In the stream.
+  bool crowded = false;         ///< Refused because the stream does not end with the event it was to follow.
+};
+
+ack read_ack(std::string_view bytes) {
+  constexpr int err_wrong_last_id = 10070;
   const auto j = nlohmann::json::parse(bytes, nullptr, false);
-  if (!j.is_object()) return fail(errc::bad_message, "an acknowledgement that is not JSON");
+  if (!j.is_object()) return {fail(errc::bad_message, "an acknowledgement that is not JSON")};
   if (const auto error = j.find("error"); error != j.end())
-    return fail(errc::refused, "the event stream refused an event: " + error->value("description", error->dump()));
+    return {fail(errc::refused, "the event stream refused an event: " + error->value("description", error->dump())),
+            error->value("err_code", 0) == err_wrong_last_id};
   const auto seq = j.find("seq");
-  if (seq == j.end() || !seq->is_number_unsigned()) return fail(errc::bad_message, "an acknowledgement without `seq`");
-  return seq->get<std::uint64_t>();
+  if (seq == j.end() || !seq->is_number_unsigned() || *seq == 0)
+    return {fail(errc::bad_message, "an acknowledgement without `seq`")};
+  return {seq->get<std::uint64_t>()};
 }
 
 }  // namespace
@@ -76,7 +86,6 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
     told_ = from_seq - 1;
     failed_.reset();
     retire();
-    retry_wait_ = retry_wait_min;
     changed_.notify_one();
   }
 
@@ -110,14 +119,22 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
 
   void note(stop_note s) {
     if (!s) return;
+    // A stream without a leader answers at once that nobody is there: that must not become a busy loop.
+    fruitless_ = s->from_seq <= opened_at_;
     failed_ = std::move(s);
     retire();
   }
 
-  void answered(std::uint64_t generation, std::int64_t seq, const result<std::uint64_t>& stream_seq) {
+  void answered(std::uint64_t generation, std::uint64_t attempt, std::int64_t seq, const ack& a) {
     std::lock_guard lock(mutex_);
-    if (generation != generation_) return;
-    note(stream_seq ? window_.acked(seq, *stream_seq) : window_.failed(stream_seq.error()));
+    if (generation != generation_ || attempt != attempt_) return;
+    if (a.crowded) {
+      ++attempt_;
+      window_.rewind();
+    } else {
+      if (a.place) retry_wait_ = retry_wait_min;
+      note(a.place ? window_.acked(seq, *a.place) : window_.failed(a.place.error()));
+    }
     changed_.notify_one();
   }
 
@@ -170,6 +187,8 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
   bool connect(lock_type& lock) {
     if (window_.state() != detail::publish_window::phase::connecting) return false;
     const std::uint64_t generation = generation_;
+    if (std::exchange(fruitless_, false)) wait_longer(lock, generation);
+    if (generation != generation_ || stopped_) return true;
     lock.unlock();
     auto made = open_session(generation);
     lock.lock();
@@ -179,16 +198,20 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
     }
     if (!made) {
       log::warn("events: {}; trying again", made.error().message);
-      changed_.wait_for(lock, retry_wait_, [&] { return stopped_ || generation != generation_; });
-      retry_wait_ = std::min(retry_wait_ * 2, options_.retry_wait_max);
+      wait_longer(lock, generation);
       return true;
     }
     session_ = std::move(made->first);
-    retry_wait_ = retry_wait_min;
+    opened_at_ = made->second.seq + 1;
     note(window_.opened(made->second.seq, made->second.stream_seq));
     if (session_.link && !session_.link->connected())
       note(window_.failed({errc::unreachable, "the connection was lost at once"}));
     return true;
+  }
+
+  void wait_longer(lock_type& lock, std::uint64_t generation) {
+    changed_.wait_for(lock, retry_wait_, [&] { return stopped_ || generation != generation_; });
+    retry_wait_ = std::min(retry_wait_ * 2, options_.retry_wait_max);
   }
 
   result<std::pair<session, detail::stream_position>> open_session(std::uint64_t generation) {
@@ -223,6 +246,8 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
       const auto* e = window_.next();
       if (e == nullptr) break;
       letters.push_back(write(*e));
+      letters.back().attempt = attempt_;
+      if (options_.stream.replicas > 1 && window_.in_flight() > 0) letters.back().follows = e->seq - 1;
       window_.sent();
     }
     if (letters.empty()) return false;
@@ -258,20 +283,24 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
   }
 
   void post(detail::link& link, std::uint64_t generation, const letter& l) {
-    const std::array<std::pair<const char*, std::string>, 4> headers{
-        {{"Nats-Msg-Id", options_.bus.company + "-" + std::to_string(l.seq)},
+    const std::array<std::pair<const char*, std::string>, 5> headers{
+        {{"Nats-Msg-Id", message_id_of(l.seq)},
          {detail::seq_header, std::to_string(l.seq)},
          {detail::acked_header, l.acked},
-         {"Content-Type", std::string(codec::msgpack_type)}}};
-    link.request(l.subject, headers, l.bytes, options_.ack_timeout,
-                 [weak = weak_from_this(), generation, seq = l.seq](result<natsMsg*> answer) {
+         {"Content-Type", std::string(codec::msgpack_type)},
+         {"Nats-Expected-Last-Msg-Id", message_id_of(l.follows)}}};
+    const detail::headers all{headers};
+    link.request(l.subject, l.follows == 0 ? all.first(headers.size() - 1) : all, l.bytes, options_.ack_timeout,
+                 [weak = weak_from_this(), generation, attempt = l.attempt, seq = l.seq](result<natsMsg*> answer) {
                    const auto self = weak.lock();
                    if (!self) return;
-                   if (answer)
-                     self->answered(generation, seq, read_ack(detail::bytes_of(**answer)));
-                   else
-                     self->answered(generation, seq, tl::unexpected(answer.error()));
+                   self->answered(generation, attempt, seq,
+                                  answer ? read_ack(detail::bytes_of(**answer)) : ack{tl::unexpected(answer.error())});
                  });
+  }
+
+  [[nodiscard]] std::string message_id_of(std::int64_t seq) const {
+    return options_.bus.company + "-" + std::to_string(seq);
   }
 
   publisher_options options_;
@@ -282,12 +311,15 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
   std::condition_variable changed_;
   bool stopped_ = false;
   detail::publish_window window_;
+  std::uint64_t attempt_ = 0;  ///< Numbers the times that what was sent is sent again; older answers are ignored.
   std::atomic<std::uint64_t> generation_{0};  ///< Numbers sessions; answers of another one are ignored.
   session session_;
   std::vector<session> retired_;
   stop_note failed_;
   std::int64_t told_ = 0;  ///< The last sequence given to on_acked.
   std::chrono::milliseconds retry_wait_ = retry_wait_min;
+  std::int64_t opened_at_ = 0;  ///< The first event that the stream did not have when the session began.
+  bool fruitless_ = false;      ///< The last session ended before it brought one event in.
 };
 
 event_publisher::event_publisher(publisher_options o, callbacks c)

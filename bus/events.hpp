@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// Events: from the outbox in Postgres, over the JetStream stream CADRE_EVENTS, to durable consumers. JetStream is
@@ -20,6 +21,10 @@ struct stream_options {
   int replicas = 1;
   std::chrono::seconds duplicate_window{120};
 };
+
+/// How many servers shall hold the stream: 3 where the URL names three or more (which must then be one cluster), else
+/// 1: with two, neither could go on alone.
+int replicas_for(std::string_view url);
 
 /// Creates the stream, or changes it to these options. Idempotent. Blocks up to `request_timeout` of the connection.
 /// Errors: unreachable (also: JetStream is off), refused (the server's reason is quoted).
@@ -42,6 +47,11 @@ struct publisher_options {
 
 /// Publishes the events of one company in the order of their sequence. It has a connection and a thread of its own; the
 /// connection does not reconnect by itself, so that what the stream holds is a prefix of what was sent.
+///
+/// Where several servers hold the stream this is not enough: when another of them takes the lead, an event may be lost
+/// while one sent after it arrives. So each event that is sent while another is on its way is stored only if the stream
+/// ends with that one (Nats-Expected-Last-Msg-Id); if it does not, all that is on its way is sent again. Companies that
+/// share such a stream slow each other down by that, and nothing worse.
 ///
 /// It starts stopped. The owner calls restart(from) once, then publish() with from, from + 1, ... On any trouble after
 /// a send the publisher stops, drops what it holds and calls on_failed(from_seq); the owner calls restart(from_seq) and
@@ -92,7 +102,9 @@ struct consumer_options {
   int ack_pending_max = 256;  ///< Delivered and not acked; beyond it the server waits.
   int deliver_max = -1;       ///< Deliveries of one event; -1: without end.
   std::chrono::milliseconds pull_expires{30'000};
-  std::chrono::milliseconds heartbeat{5000};  ///< At most half of pull_expires.
+  /// Of the server, while nothing happens; two and a half of these without a word, and the consumer is created again.
+  /// At most half of pull_expires.
+  std::chrono::milliseconds heartbeat{2000};
 };
 
 /// A name for the consumer of `auditor` for the output of `worker`: the paths with `_` for `.`, after the company.

@@ -2,6 +2,7 @@
 
 #include "schemas/subjects.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
@@ -119,6 +120,10 @@ result<stream_position> last_position(link& l, const std::string& company) {
 }
 
 }  // namespace detail
+
+int replicas_for(std::string_view url) {
+  return std::ranges::count(url, ',') >= 2 ? 3 : 1;
+}
 
 result<void> ensure_stream(connection& bus, const stream_options& o) {
   if (auto made = detail::ensure_stream(*bus.wire(), o); !made) return tl::unexpected(made.error());

@@ -5,6 +5,7 @@
 #include "bus/events.hpp"
 #include "commands.hpp"
 #include "config/load.hpp"
+#include "replica_command.hpp"
 #include "round.hpp"
 #include "schemas/json.hpp"
 #include "schemas/subjects.hpp"
@@ -17,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <thread>
 
 namespace cadre::cli {
 
@@ -26,6 +28,9 @@ namespace {
 
 constexpr std::chrono::minutes round_limit{10};
 constexpr std::chrono::seconds agents_limit{30};
+constexpr std::chrono::seconds election_limit{30};
+constexpr std::chrono::milliseconds election_pause{200};
+constexpr std::chrono::milliseconds election_answer{500};
 
 fleet_options fleet_of(const launch::runtime& r) {
   fleet_options f;
@@ -34,18 +39,29 @@ fleet_options fleet_of(const launch::runtime& r) {
 }
 
 /// A bus that is not there is said now and by its address, not by a node that never gets ready.
-result<void> find_bus(const launch::runtime& r) {
+result<void> find_bus(const launch::runtime& r, const std::stop_token& stop) {
   bus::options o;
   o.url = r.nats_url;
   o.company = r.company;
   o.name = "cadre-up";
+  bus::stream_options stream;
+  stream.replicas = bus::replicas_for(r.nats_url);
+  // A cluster without a leader does not answer at all.
+  if (stream.replicas > 1) o.request_timeout = election_answer;
   auto bus = bus::connection::open(std::move(o));
   if (!bus) return tl::unexpected{bus.error()};
-  return bus::ensure_stream(**bus, {});
+  const auto until = std::chrono::steady_clock::now() + election_limit;
+  for (;;) {
+    auto made = bus::ensure_stream(**bus, stream);
+    // The servers of a cluster elect who keeps its streams before they can make one.
+    const bool hopeless = stream.replicas == 1 || stop.stop_requested() || std::chrono::steady_clock::now() > until;
+    if (made || hopeless) return made;
+    std::this_thread::sleep_for(election_pause);
+  }
 }
 
-result<void> prepare(const launch::runtime& r) {
-  if (auto found = find_bus(r); !found) return found;
+result<void> prepare(const launch::runtime& r, const std::stop_token& stop) {
+  if (auto found = find_bus(r, stop); !found) return found;
   storage::role_passwords passwords{r.database.migrator_password, r.database.writer_password,
                                     r.database.reader_password};
   return storage::prepare_database(r.database.superuser_url, r.database.database, passwords, {r.company});
@@ -115,7 +131,7 @@ int first_page(const launch::runtime& r, const config::company& company, bool on
 int up(launch::up_options o) {
   auto loaded = std::make_shared<config::loaded>(config::load_file(o.config));
   const auto listener = std::make_shared<node_listener>();
-  o.prepare_database = [](const launch::runtime& r, std::stop_token) { return prepare(r); };
+  o.prepare_database = [](const launch::runtime& r, std::stop_token stop) { return prepare(r, stop); };
   o.node_ready = [listener](const launch::runtime& r, const std::string& node) { return listener->heard(r, node); };
   o.when_ready = [loaded, once = o.once](const launch::runtime& r, std::stop_token stop) {
     try {
@@ -166,17 +182,21 @@ void add_fleet_commands(const application& a) {
   sub.add("--postgres", o->postgres_url, "Use this Postgres (URL of a superuser) instead of a private one");
   sub.add("--nats", o->nats_url, "Use this nats-server (with JetStream) instead of a private one");
   sub.add("--nats-port", o->nats_port, "Port of the private nats-server; 0: a free one");
+  sub.add("--ha", o->replicated, "Three nats-servers and two Postgres: any one of them may die");
   sub.add("--once", o->once, "Run every worker once with its audits, print the brief, stop");
   sub.add("--detach", o->detach, "Go on in the background");
   sub.examples(
       "  cadre up --config config/fleetwatch.yaml\n"
       "  cadre up --config config/examples/minimal.yaml --once\n"
+      "  cadre up --config config/fleetwatch.yaml --ha\n"
       "  cadre up --config c.yaml --postgres postgresql://postgres@db/postgres --nats nats://bus:4222");
   sub.does([=] { return up(*o); });
 
   sub = a.app.add_command("down", "Stop a company that runs in the background");
   sub.add("--state", a.fleet.state, "State directory (default: the nearest .cadre)");
   sub.does([=] { return launch::run_down(find_state(a.fleet)); });
+
+  add_replica_command(a);
 
   auto flags = std::make_shared<node_flags>();
   sub = a.app.add_command("node", "Run one node of a company (what `up` starts for each)");

@@ -1,5 +1,6 @@
 #include "actors/launch/private_nats.hpp"
 
+#include "actors/launch/replicated_files.hpp"
 #include "schemas/json.hpp"
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <charconv>
 #include <netinet/in.h>
 #include <poll.h>
+#include <set>
 #include <sstream>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -38,23 +40,64 @@ bool wait_for(int fd, short events) {
 
 }  // namespace
 
-result<std::shared_ptr<private_nats>> private_nats::prepare(const state_dir& state, const std::string& password,
-                                                            int port) {
+result<std::shared_ptr<private_nats>> private_nats::find(const state_dir& state, const std::string& password,
+                                                         const std::string& name) {
   const std::shared_ptr<private_nats> self(new private_nats);
-  self->folder_ = state.nats();
-  self->log_ = state.log("nats");
+  self->name_ = name;
+  self->folder_ = state.path() + "/" + name;
+  self->log_ = state.log(name);
   self->password_ = password;
   self->program_ = find_program();
   if (self->program_.empty()) {
     return fail(errc::command_not_found, "there is no nats-server on this machine; install it with: deploy/install");
   }
+  if (auto made = make_folder(self->folder_, 0700); !made) return tl::unexpected<failure>{made.error()};
   if (auto clear = self->clear_leftovers(); !clear) return tl::unexpected<failure>{clear.error()};
-  self->port_given_ = port != 0;
-  if (self->port_given_) {
-    if (auto usable = check_loopback_port(port); !usable) return tl::unexpected<failure>{usable.error()};
-    self->port_ = port;
-  }
   return self;
+}
+
+result<std::shared_ptr<private_nats>> private_nats::prepare(const state_dir& state, const std::string& password,
+                                                            int port) {
+  auto self = find(state, password, "nats");
+  if (!self || port == 0) return self;
+  if (auto usable = check_loopback_port(port); !usable) return tl::unexpected<failure>{usable.error()};
+  (*self)->port_given_ = true;
+  (*self)->port_ = port;
+  return self;
+}
+
+result<std::vector<std::shared_ptr<private_nats>>> private_nats::prepare_cluster(const state_dir& state,
+                                                                                 const std::string& password,
+                                                                                 int port) {
+  std::vector<std::shared_ptr<private_nats>> members;
+  for (int i = 1; i <= cluster_size; ++i) {
+    auto self = find(state, password, "nats-" + std::to_string(i));
+    if (!self) return tl::unexpected<failure>{self.error()};
+    (*self)->port_given_ = true;
+    members.push_back(std::move(*self));
+  }
+  if (port != 0) {
+    if (auto usable = check_loopback_port(port); !usable) return tl::unexpected<failure>{usable.error()};
+  }
+  std::set<int> ports;
+  if (port != 0) ports.insert(port);
+  const auto other_port = [&]() -> result<int> {
+    for (;;) {
+      const auto free = free_loopback_port();
+      if (!free || ports.insert(*free).second) return free;
+    }
+  };
+  for (const auto& member : members) {
+    const auto client = port != 0 && member == members.front() ? result<int>{port} : other_port();
+    const auto route = other_port();
+    if (!client || !route) return tl::unexpected<failure>{client ? route.error() : client.error()};
+    member->port_ = *client;
+    member->route_port_ = *route;
+  }
+  for (const auto& member : members) {
+    for (const auto& other : members) member->route_ports_.push_back(other->route_port_);
+  }
+  return members;
 }
 
 result<void> private_nats::clear_leftovers() const {
@@ -79,6 +122,23 @@ result<program> private_nats::make_program() {
   }
   if (auto usable = check_loopback_port(port_); !usable) return tl::unexpected<failure>{usable.error()};
   rotate_log(log_);
+  const auto file = folder_ + "/nats.conf";
+  if (auto written = write_atomically(file, config_text(), 0600); !written) {
+    return tl::unexpected<failure>{written.error()};
+  }
+  program out;
+  out.path = program_;
+  out.argv = {"nats-server", "-c", file};
+  out.env = environment_without("NATS");
+  if (!route_ports_.empty()) add_member_settings(out.env);
+  out.folder = folder_;
+  out.log_file = log_;
+  out.death_signal = SIGTERM;
+  return out;
+}
+
+std::string private_nats::config_text() const {
+  if (!route_ports_.empty()) return std::string(replicated_nats_conf());
   // The server's config language takes JSON, which settles every question of quoting.
   const nlohmann::json config{{"host", "127.0.0.1"},
                               {"port", port_},
@@ -87,23 +147,27 @@ result<program> private_nats::make_program() {
                               {"pid_file", folder_ + "/nats.pid"},
                               {"jetstream", {{"store_dir", folder_}}},
                               {"authorization", {{"user", "cadre"}, {"password", password_}}}};
-  const auto file = folder_ + "/nats.conf";
-  if (auto written = write_atomically(file, config.dump(2) + "\n", 0600); !written) {
-    return tl::unexpected<failure>{written.error()};
-  }
-  program out;
-  out.path = program_;
-  out.argv = {"nats-server", "-c", file};
-  out.env = environment_without("NATS");
-  out.folder = folder_;
-  out.log_file = log_;
-  out.death_signal = SIGTERM;
-  return out;
+  return config.dump(2) + "\n";
+}
+
+void private_nats::add_member_settings(std::vector<std::string>& environment) const {
+  const auto set = [&](const std::string& key, const std::string& setting) {
+    environment.push_back("CADRE_NATS_" + key + "=" + nlohmann::json(setting).dump());
+  };
+  const auto loopback = [](int port) { return "127.0.0.1:" + std::to_string(port); };
+  set("NAME", "cadre-" + name_);
+  set("LISTEN", loopback(port_));
+  set("PID", folder_ + "/nats.pid");
+  set("STORE", folder_);
+  set("PASSWORD", password_);
+  set("ROUTE_LISTEN", loopback(route_port_));
+  for (std::size_t i = 0; i < route_ports_.size(); ++i)
+    set("ROUTE_" + std::to_string(i + 1), "nats://route:" + password_ + "@" + loopback(route_ports_[i]));
 }
 
 child_spec private_nats::spec(const std::shared_ptr<private_nats>& self) {
   child_spec out;
-  out.name = "nats";
+  out.name = self->name_;
   out.policy = {1, milliseconds{10'000}, SIGTERM, SIGKILL};
   out.make = [self] { return self->make_program(); };
   return out;

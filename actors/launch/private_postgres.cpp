@@ -73,25 +73,39 @@ result<std::string> find_postgres_programs(const std::string& version) {
                                            "install it with: apt-get install postgresql-" + version);
 }
 
-result<std::shared_ptr<private_postgres>> private_postgres::prepare(state_dir& state, const std::string& password) {
-  const std::shared_ptr<private_postgres> self(new private_postgres);
-  self->folder_ = state.postgres();
-  self->log_ = state.log("postgres");
-  auto version = read_file(self->data() + "/PG_VERSION").value_or("");
+std::string private_postgres::version() const {
+  auto version = read_file(data() + "/PG_VERSION").value_or("");
   version.erase(std::remove(version.begin(), version.end(), '\n'), version.end());
-  auto programs = find_postgres_programs(version);
+  return version;
+}
+
+result<std::shared_ptr<private_postgres>> private_postgres::prepare(state_dir& state, const std::string& password,
+                                                                    const postgres_place& place) {
+  const std::shared_ptr<private_postgres> self(new private_postgres);
+  self->name_ = place.name;
+  self->folder_ = state.path() + "/" + place.name;
+  self->log_ = state.log(place.name);
+  const auto version = self->version();
+  auto programs = find_postgres_programs(place.version.empty() ? version : place.version);
   if (!programs) return tl::unexpected<failure>{programs.error()};
   self->programs_ = *programs;
   if (auto chosen = self->choose_identity(state); !chosen) return tl::unexpected<failure>{chosen.error()};
-  if (version.empty()) {
+  if (version.empty() && place.version.empty()) {
     if (auto made = self->make_cluster(password); !made) return tl::unexpected<failure>{made.error()};
   }
-  if (self->folder_.size() + std::string_view(socket_file).size() > socket_path_bytes_max) {
+  const bool socket_fits = self->folder_.size() + std::string_view(socket_file).size() <= socket_path_bytes_max;
+  if (!socket_fits || (place.listed && self->folder_.find(',') != std::string::npos)) {
     const auto port = free_loopback_port();
     if (!port) return tl::unexpected<failure>{port.error()};
     self->port_ = *port;
   }
   return self;
+}
+
+result<void> private_postgres::write(const std::string& name, const std::string& text) const {
+  const auto file = folder_ + "/" + name;
+  if (auto written = write_atomically(file, text, 0600); !written) return written;
+  return as_.how == identity::mode::user ? give_to(file, as_) : result<void>{};
 }
 
 result<void> private_postgres::choose_identity(state_dir& state) {
@@ -122,7 +136,7 @@ result<void> private_postgres::choose_identity(state_dir& state) {
 
 program private_postgres::run(const std::string& name, std::vector<std::string> args) const {
   program out;
-  out.path = programs_ + "/" + name;
+  out.path = name.starts_with('/') ? name : programs_ + "/" + name;
   out.argv = std::move(args);
   out.argv.insert(out.argv.begin(), name);
   // PGPORT and its kind would change what it does; the user's locale must not change its messages, which we quote.
@@ -143,10 +157,7 @@ result<void> private_postgres::make_cluster(const std::string& password) const {
   const auto password_file = folder_ + "/password";
   std::error_code error;
   fs::remove_all(fresh, error);
-  if (auto written = write_atomically(password_file, password + "\n", 0600); !written) return written;
-  if (as_.how == identity::mode::user) {
-    if (auto given = give_to(password_file, as_); !given) return given;
-  }
+  if (auto written = write("password", password + "\n"); !written) return written;
   const auto code = run_program(run("initdb", {"-D", fresh, "-U", superuser, "-A", "scram-sha-256", "--pwfile",
                                                password_file, "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions"}),
                                 initdb_limit);
@@ -178,7 +189,7 @@ result<void> private_postgres::clear_leftovers() const {
   return {};
 }
 
-result<program> private_postgres::make_program() {
+result<program> private_postgres::command(const std::vector<std::string>& more) {
   if (auto clear = clear_leftovers(); !clear) return tl::unexpected<failure>{clear.error()};
   rotate_log(log_);
   std::vector<std::string> args{"-D", data()};
@@ -205,14 +216,15 @@ result<program> private_postgres::make_program() {
   set("max_connections=200");
   set("logging_collector=off");
   set("log_destination=stderr");
+  for (const auto& setting : more) set(setting);
   return run("postgres", std::move(args));
 }
 
 child_spec private_postgres::spec(const std::shared_ptr<private_postgres>& self) {
   child_spec out;
-  out.name = "postgres";
+  out.name = self->name_;
   out.policy = {0, milliseconds{30'000}, SIGINT, SIGQUIT};
-  out.make = [self] { return self->make_program(); };
+  out.make = [self] { return self->command(); };
   return out;
 }
 

@@ -51,6 +51,8 @@ runtime runtime_from(const json& doc) {
   r.postgres_pid = doc.at("postgres_pid");
   r.nats_pid = doc.at("nats_pid");
   for (const auto& node : doc.at("nodes")) r.nodes.push_back({node.at("name"), node.at("pid")});
+  for (const auto& s : doc.value("servers", json::array()))
+    r.servers.push_back({s.at("name"), s.at("url"), s.at("pid")});
   return r;
 }
 
@@ -59,6 +61,8 @@ runtime runtime_from(const json& doc) {
 result<void> save_runtime(const runtime& r) {
   auto nodes = json::array();
   for (const auto& node : r.nodes) nodes.push_back({{"name", node.name}, {"pid", node.pid}});
+  auto servers = json::array();
+  for (const auto& s : r.servers) servers.push_back({{"name", s.name}, {"url", s.url}, {"pid", s.pid}});
   const json doc{{"version", 1},
                  {"company", r.company},
                  {"config", r.config},
@@ -69,6 +73,7 @@ result<void> save_runtime(const runtime& r) {
                  {"database", to_json(r.database)},
                  {"postgres_pid", r.postgres_pid},
                  {"nats_pid", r.nats_pid},
+                 {"servers", servers},
                  {"nodes", nodes}};
   return write_atomically(file_in(r.state), doc.dump(2, ' ', false, json::error_handler_t::replace) + "\n", 0600);
 }
@@ -100,7 +105,10 @@ result<std::string> with_login(const std::string& url, const std::string& user, 
     return fail(errc::bad_value, "a Postgres address must look like postgresql://user:password@host:port/database");
   }
   const auto query_at = std::min(url.find('?'), url.size());
-  const auto options = url.substr(query_at);
+  auto options = url.substr(query_at);
+  constexpr std::string_view writes = "target_session_attrs=read-write";
+  if (const auto at = options.find(writes); at != std::string::npos && user == "cadre_reader")
+    options.replace(at, writes.size(), "target_session_attrs=primary");
   auto rest = url.substr(scheme_end + 3, query_at - scheme_end - 3);
   rest = rest.substr(0, rest.find('/'));
   if (const auto at = rest.rfind('@'); at != std::string::npos) rest = rest.substr(at + 1);

@@ -15,6 +15,8 @@
 ///   postgres/     the private Postgres: data/ and its socket
 ///   nats/         the private nats-server: its config and JetStream's files
 ///   logs/         up.log, postgres.log, nats.log, node-NAME.log
+///
+/// With `--ha` also `replicated.json`, which names the primary, `postgres-2/` and `nats-1/` to `nats-3/`.
 namespace cadre::launch {
 
 /// Passwords, made once per state directory. Never printed.
@@ -42,7 +44,6 @@ class state_dir {
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] std::string log(const std::string& name) const { return path_ + "/logs/" + name + ".log"; }
   [[nodiscard]] std::string postgres() const { return path_ + "/postgres"; }
-  [[nodiscard]] std::string nats() const { return path_ + "/nats"; }
 
   /// Lets other users pass through the folder (0711), not list it. For a Postgres that runs as another user.
   result<void> let_pass();

@@ -5,6 +5,7 @@
 #include "actors/launch/private_nats.hpp"
 #include "actors/launch/private_postgres.hpp"
 #include "actors/launch/process_keeper.hpp"
+#include "actors/launch/replicated_postgres.hpp"
 #include "actors/launch/state_dir.hpp"
 #include "config/load.hpp"
 #include "schemas/time.hpp"
@@ -147,6 +148,7 @@ class launcher {
     db.writer_password = secrets_.cadre_writer;
     db.reader_password = secrets_.cadre_reader;
     if (!options_.postgres_url.empty()) return take_postgres(options_.postgres_url);
+    if (replicated()) return start_replicated_postgres();
 
     const auto begin = clock::now();
     if (!fs::exists(state_.postgres() + "/data")) voice_.say("postgres      is made in " + state_.postgres());
@@ -157,6 +159,27 @@ class launcher {
     auto ready = wait_for("postgres", "postgres", begin, [&] { return postgres->ready(keeper_.pid_of("postgres")); });
     if (!ready) return ready;
     return take_postgres(postgres->url(private_postgres::superuser, secrets_.postgres_superuser, "postgres"));
+  }
+
+  [[nodiscard]] bool replicated() const { return options_.replicated || recorded_primary(state_.path()).has_value(); }
+
+  result<void> start_replicated_postgres() {
+    const auto begin = clock::now();
+    auto made = replicated_postgres::prepare(state_, secrets_.postgres_superuser);
+    if (!made) return tl::unexpected<failure>{made.error()};
+    const auto both = *made;
+    const auto& superuser = private_postgres::superuser;
+    if (both->replica_is_new()) voice_.say(both->replica() + "    is made as a replica of " + both->primary());
+    for (const auto& name : {both->primary(), both->replica()}) {
+      const bool copies = name == both->replica() && both->replica_is_new();
+      keeper_.add(replicated_postgres::spec(both, name));
+      auto ready = wait_for(
+          name, name, begin, [&] { return both->ready(name, keeper_.pid_of(name)); },
+          copies ? options_.copy_limit : options_.ready_limit);
+      if (!ready) return ready;
+      runtime_.servers.push_back({name, both->url_of(name, superuser, secrets_.postgres_superuser, "postgres"), 0});
+    }
+    return take_postgres(both->url(superuser, secrets_.postgres_superuser, "postgres"));
   }
 
   /// Fills in the URLs of the roles on the server that `superuser_url` names.
@@ -178,6 +201,7 @@ class launcher {
   result<void> start_nats() {
     runtime_.nats_url = options_.nats_url;
     if (!options_.nats_url.empty()) return {};
+    if (replicated()) return start_nats_cluster();
     const auto begin = clock::now();
     auto made = private_nats::prepare(state_, secrets_.nats, options_.nats_port);
     if (!made) return tl::unexpected<failure>{made.error()};
@@ -186,6 +210,21 @@ class launcher {
     auto ready = wait_for("nats", "nats", begin, [&] { return keeper_.pid_of("nats") != 0 && nats->ready(); });
     runtime_.nats_url = nats->url();
     return ready;
+  }
+
+  result<void> start_nats_cluster() {
+    const auto begin = clock::now();
+    auto made = private_nats::prepare_cluster(state_, secrets_.nats, options_.nats_port);
+    if (!made) return tl::unexpected<failure>{made.error()};
+    for (const auto& member : *made) keeper_.add(private_nats::spec(member));
+    for (const auto& member : *made) {
+      const auto& name = member->name();
+      auto ready = wait_for(name, name, begin, [&] { return keeper_.pid_of(name) != 0 && member->ready(); });
+      if (!ready) return ready;
+      runtime_.nats_url += (runtime_.nats_url.empty() ? "" : ",") + member->url();
+      runtime_.servers.push_back({name, member->url(), 0});
+    }
+    return {};
   }
 
   result<void> make_database() {
@@ -242,8 +281,9 @@ class launcher {
 
   /// Waits until `ready`; an error with the end of its log if the child keeps dying or the time runs out.
   result<void> wait_for(const std::string& child, const std::string& log, clock::time_point begin,
-                        const std::function<bool()>& ready) {
-    const auto deadline = clock::now() + options_.ready_limit;
+                        const std::function<bool()>& ready, std::optional<milliseconds> other_limit = {}) {
+    const auto limit = other_limit.value_or(options_.ready_limit);
+    const auto deadline = clock::now() + limit;
     const auto report = [&](const std::string& what) {
       return fail(errc::unreachable, child + " " + what + ". End of " + state_.log(log) + ":\n" +
                                          tail_of(state_.log(log), log_lines_shown));
@@ -252,7 +292,7 @@ class launcher {
       if (keeper_.stopping()) return fail(errc::cancelled, "interrupted");
       if (keeper_.deaths_of(child) >= options_.start_attempts) return report(keeper_.last_death_of(child));
       if (clock::now() >= deadline) {
-        return report("is not ready after " + std::to_string(options_.ready_limit.count() / 1000) + " s");
+        return report("is not ready after " + std::to_string(limit.count() / 1000) + " s");
       }
       keeper_.step(step_time);
     }
@@ -296,8 +336,11 @@ class launcher {
   void publish() {
     {
       const std::lock_guard guard(runtime_mutex_);
-      runtime_.postgres_pid = keeper_.pid_of("postgres");
-      runtime_.nats_pid = keeper_.pid_of("nats");
+      for (auto& server : runtime_.servers) server.pid = keeper_.pid_of(server.name);
+      const bool several = !runtime_.servers.empty();
+      const auto primary = several ? recorded_primary(state_.path()) : std::nullopt;
+      runtime_.postgres_pid = keeper_.pid_of(primary.value_or("postgres"));
+      runtime_.nats_pid = keeper_.pid_of(several ? "nats-1" : "nats");
       for (auto& node : runtime_.nodes) node.pid = keeper_.pid_of("node " + node.name);
     }
     if (!published_ || keeper_.stopping()) return;
@@ -330,6 +373,15 @@ class launcher {
   process_keeper keeper_;
 };
 
+std::string contradiction_in(const up_options& options) {
+  if (options.once && options.detach) return "--once and --detach exclude each other";
+  if (options.replicated && !(options.postgres_url.empty() && options.nats_url.empty()))
+    return "--ha makes servers of its own, so it excludes --postgres and --nats";
+  if (options.postgres_url.empty()) return {};
+  const auto url = with_login(options.postgres_url, "x", "", "x");
+  return url ? std::string{} : url.error().message;
+}
+
 int usage_error(const std::string& message) {
   std::fprintf(stderr, "cadre up: %s\n", message.c_str());
   return 2;
@@ -338,10 +390,7 @@ int usage_error(const std::string& message) {
 }  // namespace
 
 int run_up(const up_options& options) {
-  if (options.once && options.detach) return usage_error("--once and --detach exclude each other");
-  if (!options.postgres_url.empty()) {
-    if (const auto url = with_login(options.postgres_url, "x", "", "x"); !url) return usage_error(url.error().message);
-  }
+  if (const auto wrong = contradiction_in(options); !wrong.empty()) return usage_error(wrong);
   const auto loaded = config::load_file(options.config);
   for (const auto& problem : loaded.problems) std::fprintf(stderr, "%s\n", problem.text().c_str());
   if (!loaded.ok()) return usage_error(options.config + " has problems; nothing was started");

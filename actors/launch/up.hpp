@@ -21,12 +21,15 @@ struct up_options {
   std::string postgres_url;  ///< A Postgres to use instead of a private one, as a superuser of it; URL form.
   std::string nats_url;      ///< A nats-server with JetStream to use instead of a private one.
   int nats_port = 0;         ///< Of the private nats-server; 0: a free one.
-  bool once = false;         ///< Stop after when_ready and give its exit code.
-  bool detach = false;       ///< Return when the company is ready; it goes on in the background.
+  /// Three nats-servers and two Postgres instead of one of each. A state directory that was made so stays so.
+  bool replicated = false;
+  bool once = false;    ///< Stop after when_ready and give its exit code.
+  bool detach = false;  ///< Return when the company is ready; it goes on in the background.
 
-  milliseconds ready_limit{60'000};  ///< For each server and node to become ready.
-  milliseconds node_grace{15'000};   ///< For the nodes to drain before they are killed.
-  int start_attempts = 3;            ///< Deaths during the start after which `up` gives up.
+  milliseconds ready_limit{60'000};    ///< For each server and node to become ready.
+  milliseconds copy_limit{1'800'000};  ///< For the replica of Postgres to copy the primary's files.
+  milliseconds node_grace{15'000};     ///< For the nodes to drain before they are killed.
+  int start_attempts = 3;              ///< Deaths during the start after which `up` gives up.
   keeper_settings restarts;
 
   /// The program of the nodes, started as `PROGRAM node --name N --config F --state DIR`. Empty: this one.

@@ -46,6 +46,9 @@ void begin_reign(leader* self, const leader_config& config, const elected& won) 
   relay.publisher.bus = config.bus->settings();
   relay.publisher.bus.name += "-events";
   relay.publisher.from = "leader";
+  relay.publisher.stream.replicas = bus::replicas_for(relay.publisher.bus.url);
+  // While a cluster elects who keeps the stream it does not answer at all: asked more often, it is found sooner.
+  if (relay.publisher.stream.replicas > 1) relay.publisher.bus.request_timeout = std::chrono::seconds{1};
   s.relay = self->spawn<caf::detached>(event_relay, config.bus, std::move(relay));
   s.writer = self->spawn<caf::detached>(writer_actor, won.lead, config.company, caf::actor_cast<caf::actor>(self),
                                         outlets_for(config, won.reign, s.relay), writer_options{});

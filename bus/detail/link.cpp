@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <future>
+#include <sstream>
 #include <utility>
 
 namespace cadre::bus::detail {
@@ -16,6 +17,18 @@ constexpr int delivery_threads = 4;
 
 std::weak_ptr<link>* keep(void* self) {
   return static_cast<std::weak_ptr<link>*>(self);
+}
+
+/// natsOptions_SetURL takes one URL only.
+natsStatus set_servers(natsOptions* o, const std::string& list) {
+  std::vector<std::string> urls;
+  std::istringstream in(list);
+  for (std::string url; std::getline(in, url, ',');)
+    if (!url.empty()) urls.push_back(url);
+  std::vector<const char*> pointers;
+  for (const auto& url : urls) pointers.push_back(url.c_str());
+  if (pointers.empty()) return NATS_INVALID_ARG;
+  return natsOptions_SetServers(o, pointers.data(), static_cast<int>(pointers.size()));
 }
 
 void prepare_library() {
@@ -87,7 +100,7 @@ result<void> link::configure(natsOptions* o, bool reconnect, void* self) {
     if (l && status == NATS_SLOW_CONSUMER && sub != nullptr) l->slow(sub);
   };
   const auto& s = settings;
-  natsStatus st = natsOptions_SetURL(o, s.url.c_str());
+  natsStatus st = set_servers(o, s.url);
   const auto then = [&st](natsStatus next) {
     if (st == NATS_OK) st = next;
   };

@@ -67,8 +67,15 @@ const event* publish_window::next() const {
   return &queue_[in_flight_];
 }
 
+void publish_window::rewind() {
+  in_flight_ = 0;
+}
+
 std::optional<publish_window::stop> publish_window::acked(std::int64_t seq, std::uint64_t stream_seq) {
   if (phase_ != phase::open || in_flight_ == 0) return std::nullopt;
+  // A cluster that forgot where it put an event could not be told from one that has it.
+  if (stream_seq <= acked_stream_)
+    return failed({errc::in_doubt, "event " + std::to_string(seq) + " has no place of its own"});
   if (seq != queue_.front().seq)
     return failed({errc::in_doubt,
                    "event " + std::to_string(seq) + " was acknowledged before " + std::to_string(queue_.front().seq)});

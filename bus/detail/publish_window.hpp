@@ -43,6 +43,10 @@ class publish_window {
   /// The next event to send, or nullptr; valid until the next call of any function. sent() moves on.
   [[nodiscard]] const event* next() const;
   void sent() { ++in_flight_; }
+  [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
+
+  /// What was sent and is not acknowledged is to be sent again, in order.
+  void rewind();
 
   /// The stream has stored `seq`. Out of turn means that an earlier one was lost, which stops.
   std::optional<stop> acked(std::int64_t seq, std::uint64_t stream_seq);

@@ -1,5 +1,7 @@
 #include "storage/pg/session.hpp"
 
+#include "storage/pg/limits.hpp"
+
 namespace cadre::storage::pg {
 
 namespace {
@@ -37,6 +39,24 @@ errc code_of(std::string_view state, std::string_view message) {
   return errc::storage;
 }
 
+/// Hears the server's notices; all but one are of no interest.
+class notice_watch : public pqxx::quiet_errorhandler {
+ public:
+  using quiet_errorhandler::quiet_errorhandler;
+  bool operator()(const char text[]) noexcept override {
+    // By its words: notices reach us without their code. See SyncRepWaitForLSN in Postgres' syncrep.c.
+    if (std::string_view{text}.find("might not have been replicated") != std::string_view::npos) unreplicated = true;
+    return false;
+  }
+  bool unreplicated = false;
+};
+
+/// A commit that was told to stop waiting for the replica is on this server, and nobody knows whether on another.
+void check_replicated(const pqxx::quiet_errorhandler& notices) {
+  if (static_cast<const notice_watch&>(notices).unreplicated)
+    throw pqxx::in_doubt_error{"committed here, but perhaps not on the synchronous replica"};
+}
+
 bool is_passing(std::string_view state) {
   for (const std::string_view passing : {"40", "53", "57", "58"})
     if (state.starts_with(passing)) return true;
@@ -47,7 +67,7 @@ bool is_passing(std::string_view state) {
 
 session::session(const std::string& url)
     : connection_{std::make_unique<pqxx::connection>(with_bounds(url))},
-      silence_{std::make_unique<pqxx::quiet_errorhandler>(*connection_)} {
+      silence_{std::make_unique<notice_watch>(*connection_)} {
   never_reconnect(*connection_);
   statements_ = std::make_unique<pqxx::nontransaction>(*connection_);
   // Compiling a plan takes longer than any statement here should run.
@@ -64,11 +84,15 @@ pqxx::result session::run_values(const char* sql, const std::vector<value>& valu
   std::vector<const char*> texts;
   texts.reserve(values.size());
   for (const auto& v : values) texts.push_back(v ? v->c_str() : nullptr);
-  return statements_->exec_prepared(found->second, pqxx::prepare::make_dynamic_params(texts));
+  auto rows = statements_->exec_prepared(found->second, pqxx::prepare::make_dynamic_params(texts));
+  check_replicated(*silence_);
+  return rows;
 }
 
 pqxx::result session::script(const std::string& sql) {
-  return statements_->exec(sql);
+  auto rows = statements_->exec(sql);
+  check_replicated(*silence_);
+  return rows;
 }
 
 bool session::alive() const noexcept {
@@ -80,6 +104,8 @@ diagnosis diagnose(const session& s) {
     throw;
   } catch (const bad_text& e) {
     return {trouble::refused, {errc::bad_value, e.message}};
+  } catch (const pqxx::in_doubt_error& e) {
+    return {trouble::lost, {errc::in_doubt, one_line(e.what())}};
   } catch (const pqxx::transaction_rollback& e) {
     return {s.alive() ? trouble::unavailable : trouble::lost, {errc::storage, one_line(e.what())}};
   } catch (const pqxx::insufficient_resources& e) {

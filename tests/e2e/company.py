@@ -96,6 +96,12 @@ def processes_of(folder):
     return found
 
 
+def psql(url, query):
+    """Runs SQL; the finished process."""
+    return subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", query],
+                          capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False)
+
+
 class Company:
     """One company: its folder, its config file and its state directory."""
 
@@ -168,9 +174,7 @@ class Company:
 
     def psql(self, query, role="reader"):
         """Runs SQL as `reader`, `writer`, `migrator` or `superuser`; the finished process."""
-        return subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d",
-                               self.runtime()["database"][f"{role}_url"], "-c", query],
-                              capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False)
+        return psql(self.runtime()["database"][f"{role}_url"], query)
 
     def rows(self, query):
         """Rows of a SELECT as dicts."""

@@ -98,6 +98,31 @@ BOOST_AUTO_TEST_CASE(an_ack_out_of_turn_stops) {
   BOOST_TEST(stop->from_seq == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_place_in_the_stream_that_is_not_behind_the_last_one_stops) {
+  publish_window w({3, 10, 10'000});
+  w.restart(1);
+  BOOST_TEST(!w.opened(0, 7));
+  BOOST_REQUIRE(w.offer(events(1, 3)));
+  drain(w);
+  BOOST_TEST(!w.acked(1, 8));
+  const auto stop = w.acked(2, 8);
+  BOOST_REQUIRE(stop);
+  BOOST_TEST(stop->from_seq == 2);
+  BOOST_TEST(to_text(stop->why.code) == "in_doubt");
+}
+
+BOOST_AUTO_TEST_CASE(what_was_crowded_out_is_sent_again_from_the_first_that_is_not_acknowledged) {
+  publish_window w({3, 10, 10'000});
+  w.restart(1);
+  BOOST_TEST(!w.opened(0, 0));
+  BOOST_REQUIRE(w.offer(events(1, 5)));
+  BOOST_TEST((drain(w) == sequences{1, 2, 3}));
+  BOOST_TEST(!w.acked(1, 11));
+  w.rewind();
+  BOOST_TEST(w.in_flight() == 0u);
+  BOOST_TEST((drain(w) == sequences{2, 3, 4}));
+}
+
 BOOST_AUTO_TEST_CASE(what_the_stream_has_already_is_not_sent_again) {
   publish_window w({3, 10, 10'000});
   w.restart(1);

@@ -16,8 +16,6 @@ extern char** environ;
 
 namespace cadre::bus::test {
 
-namespace {
-
 int free_port() {
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
@@ -29,8 +27,6 @@ int free_port() {
   close(fd);
   return ntohs(address.sin_port);
 }
-
-}  // namespace
 
 std::string shared_url() {
   const char* url = std::getenv("CADRE_TEST_NATS");

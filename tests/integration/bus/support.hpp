@@ -32,6 +32,9 @@ std::shared_ptr<connection> connect(const std::string& company, const std::strin
 /// Waits until `done`, or fails after a time that only a defect exceeds.
 bool eventually(const std::function<bool()>& done, std::chrono::seconds limit = 20s);
 
+/// A port of loopback that nobody listened on a moment ago.
+int free_port();
+
 /// A nats-server of the test's own on a free port of loopback, with JetStream in a temporary folder.
 class own_server {
  public:

@@ -1,5 +1,6 @@
 #include "fixture.hpp"
 #include "proxy.hpp"
+#include "storage/replication.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -80,6 +81,13 @@ class obstacle {
  private:
   pqxx::connection connection_;
   pqxx::work tx_;
+};
+
+/// While it lives, commits on the server wait for a replica that does not exist.
+struct waiting_for_nobody {
+  waiting_for_nobody() { BOOST_REQUIRE(storage::wait_for_replica(server_url(), "nobody")); }
+  ~waiting_for_nobody() { end(); }
+  static void end() { storage::wait_for_replica(server_url(), ""); }
 };
 
 }  // namespace
@@ -284,6 +292,32 @@ BOOST_AUTO_TEST_CASE(a_commit_whose_answer_is_lost_is_in_doubt_and_there_exactly
   BOOST_TEST(briefs(w) == "1");
   BOOST_TEST(w.ask("SELECT count(*) FROM cadre.task WHERE company = $1") == "1");
   check_gapless(w);
+}
+
+BOOST_AUTO_TEST_CASE(a_commit_that_is_told_not_to_wait_for_its_replica_is_in_doubt) {
+  world w;
+  std::vector<command> commands{make(a_brief())};
+  batch_result done;
+  {
+    const waiting_for_nobody waiting;
+    std::thread writing([&] { done = w.engine->commit(commands); });
+    pqxx::connection superuser{server_url()};
+    pqxx::nontransaction tx{superuser};
+    const auto cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    bool cancelled = false;
+    for (int i = 0; i < 2'000 && !cancelled; ++i) {
+      std::this_thread::sleep_for(milliseconds{5});
+      cancelled = !tx.exec(cancel).empty();
+    }
+    if (!cancelled) waiting.end();
+    writing.join();
+    BOOST_TEST(cancelled);
+  }
+  for (const auto& o : done.outcomes) BOOST_TEST(status(o) == "in_doubt");
+  BOOST_TEST(done.lost_leadership);
+  succeed(w);
+  for (const auto& o : w.engine->commit(commands).outcomes) BOOST_TEST(status(o) == "committed");
+  BOOST_TEST(briefs(w) == "1");
 }
 
 BOOST_AUTO_TEST_CASE(a_takeover_keeps_running_work_and_the_numbers) {

@@ -1,3 +1,4 @@
+#include "actors/launch/replicated_postgres.hpp"
 #include "actors/launch/runtime.hpp"
 #include "actors/launch/state_dir.hpp"
 #include "support/temp_folder.hpp"
@@ -58,6 +59,7 @@ runtime sample(const std::string& state) {
   r.postgres_pid = 43;
   r.nats_pid = 44;
   r.nodes = {{"iron-pc", 45}, {"iron-vps-01", 0}};
+  r.servers = {{"postgres-2", "postgresql://a", 46}, {"nats-1", "nats://b", 0}};
   return r;
 }
 
@@ -170,6 +172,25 @@ BOOST_AUTO_TEST_CASE(the_runtime_survives_its_file) {
   BOOST_REQUIRE_EQUAL(after->nodes.size(), 2u);
   BOOST_TEST(after->nodes[0].name == "iron-pc");
   BOOST_TEST(after->nodes[0].pid == 45);
+  BOOST_REQUIRE_EQUAL(after->servers.size(), 2u);
+  BOOST_TEST(after->servers[0].name == "postgres-2");
+  BOOST_TEST(after->servers[0].url == "postgresql://a");
+  BOOST_TEST(after->servers[0].pid == 46);
+}
+
+BOOST_AUTO_TEST_CASE(the_primary_is_on_record_only_where_there_is_a_replica) {
+  const temp_folder folder;
+  BOOST_TEST(!recorded_primary(folder.path()));
+  BOOST_REQUIRE(record_primary(folder.path(), "postgres-2"));
+  BOOST_TEST(recorded_primary(folder.path()).value_or("") == "postgres-2");
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_s_address_asks_for_a_primary_because_its_role_writes_nowhere) {
+  const std::string both = "postgresql://su@a:1,b:2/postgres?target_session_attrs=read-write&connect_timeout=2";
+  BOOST_TEST(with_login(both, "cadre_reader", "p", "d").value() ==
+             "postgresql://cadre_reader:p@a:1,b:2/d?target_session_attrs=primary&connect_timeout=2");
+  BOOST_TEST(with_login(both, "cadre_writer", "p", "d").value() ==
+             "postgresql://cadre_writer:p@a:1,b:2/d?target_session_attrs=read-write&connect_timeout=2");
 }
 
 BOOST_AUTO_TEST_CASE(no_runtime_means_nothing_is_up) {
