@@ -7,6 +7,7 @@
 /// - an actor, or the content of a message, is destroyed after all that its owners did.
 #include <caf/blocking_actor.hpp>
 #include <caf/detail/blocking_behavior.hpp>
+#include <caf/detail/thread_safe_actor_clock.hpp>
 #include <caf/scheduled_actor.hpp>
 
 #include <dlfcn.h>
@@ -24,9 +25,9 @@ Function* library_own(const char* symbol) {
   return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, symbol));
 }
 
-void release_and_acquire(void* count) {
-  __tsan_release(count);
-  __tsan_acquire(count);
+void release_and_acquire(void* address) {
+  __tsan_release(address);
+  __tsan_acquire(address);
 }
 
 /// Gives away where the count is: the compiler inlines other accesses to it into our code.
@@ -44,7 +45,7 @@ void scheduled_actor::enqueue(mailbox_element_ptr x, execution_unit* host) {
   static auto* const own =
       library_own<void(scheduled_actor*, mailbox_element_ptr, execution_unit*)>(OF_SCHEDULED ENQUEUE);
   __tsan_release(this);
-  __tsan_release(x.get());
+  release_and_acquire(x.get());
   own(this, std::move(x), host);
 }
 
@@ -92,6 +93,7 @@ void blocking_actor::enqueue(mailbox_element_ptr x, execution_unit* host) {
   static auto* const own =
       library_own<void(blocking_actor*, mailbox_element_ptr, execution_unit*)>(OF_BLOCKING ENQUEUE);
   __tsan_release(this);
+  __tsan_acquire(x.get());
   own(this, std::move(x), host);
 }
 
@@ -116,6 +118,17 @@ mailbox_element_ptr blocking_actor::dequeue() {
   auto x = own(this);
   __tsan_acquire(this);
   return x;
+}
+
+// The clock's thread sends it, and deletes it where nobody is there any more.
+void detail::thread_safe_actor_clock::schedule_message(time_point when, strong_actor_ptr to, mailbox_element_ptr x) {
+  static auto* const own =
+      library_own<void(thread_safe_actor_clock*, time_point, strong_actor_ptr, mailbox_element_ptr)>(
+          "_ZN3caf6detail23thread_safe_actor_clock16schedule_messageENSt6chrono10time_pointINS2_3_V212steady_clockENS2_"
+          "8durationIlSt5ratioILl1ELl1000000000EEEEEENS_13intrusive_ptrINS_19actor_control_blockEEESt10unique_ptrINS_"
+          "15mailbox_elementENS0_8disposerEE");
+  __tsan_release(x.get());
+  own(this, when, std::move(to), std::move(x));
 }
 
 void ref_counted::deref() const noexcept {
