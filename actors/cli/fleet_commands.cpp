@@ -73,6 +73,7 @@ class node_listener {
   bool heard(const launch::runtime& r, const std::string& node) {
     std::lock_guard lock{mutex_};
     if (!bus_) connect(r);
+    std::lock_guard heard_lock{heard_mutex_};
     return heard_.contains(node);
   }
 

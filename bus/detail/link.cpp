@@ -138,7 +138,10 @@ result<void> link::connect(bool reconnect) {
                                        natsStatus_GetText(status) + "; is it running, and is the URL right?");
   static_cast<void>(self.release());  // Freed by the callback that says that the connection was closed.
   connection_.reset(c);
-  connected_ = natsConnection_Status(c) == NATS_CONN_STATUS_CONNECTED;
+  // A callback may have told of a change meanwhile: what was read before it must not be the last word.
+  const auto now_connected = [c] { return natsConnection_Status(c) == NATS_CONN_STATUS_CONNECTED; };
+  do connected_ = now_connected();
+  while (connected_ != now_connected());
   return open_inboxes();
 }
 
@@ -260,12 +263,14 @@ result<std::string> link::request_wait(const std::string& subject, std::string_v
 }
 
 void link::changed_by_nats(natsConnection* connection, void* self) {
-  if (auto l = keep(self)->lock()) l->changed(natsConnection_Status(connection) == NATS_CONN_STATUS_CONNECTED);
+  if (auto l = keep(self)->lock()) l->changed(connection);
 }
 
-void link::changed(bool now_connected) {
+/// May be called before natsConnection_Connect() has returned, when connection_ is not set yet.
+void link::changed(natsConnection* connection) {
   if (closed_) return;
-  const bool ended = !now_connected && natsConnection_IsClosed(connection_.get());
+  const bool now_connected = natsConnection_Status(connection) == NATS_CONN_STATUS_CONNECTED;
+  const bool ended = !now_connected && natsConnection_IsClosed(connection);
   if (ended) fail_pending({errc::unreachable, "the bus connection was lost"});
   if (connected_.exchange(now_connected) == now_connected) return;
   if (now_connected)

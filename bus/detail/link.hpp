@@ -92,7 +92,7 @@ class link : public std::enable_shared_from_this<link> {
   void answered(natsMsg& m);
   void complete(std::uint64_t token, result<natsMsg*> answer);
   void deliver(natsMsg& message);
-  void changed(bool now_connected);
+  void changed(natsConnection* connection);
   void fail_pending(const failure& why);
   void slow(natsSubscription* subscription);
   static void changed_by_nats(natsConnection* connection, void* self);

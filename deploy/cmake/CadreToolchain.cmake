@@ -18,6 +18,10 @@ endif()
 if(CADRE_SANITIZE)
   add_compile_options(-fsanitize=${CADRE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${CADRE_SANITIZE})
+  # A check at each access through a pointer: a third of the build, for what AddressSanitizer sees too.
+  if(CADRE_SANITIZE MATCHES "address,undefined")
+    add_compile_options(-fno-sanitize=null,alignment,object-size,vptr)
+  endif()
 endif()
 
 find_program(CADRE_MOLD mold)

@@ -1,6 +1,5 @@
 #include "storage/pg/session.hpp"
 
-#include "storage/pg/limits.hpp"
 
 namespace cadre::storage::pg {
 

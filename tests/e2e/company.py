@@ -21,17 +21,19 @@ BINARY = os.path.abspath(os.environ.get("CADRE_BINARY") or os.path.join(ROOT, "b
 POLL_S = 0.05
 WAIT_S = 60
 COMMAND_S = 120
+SLOWNESS = float(os.environ.get("CADRE_TEST_SLOWNESS") or 1)  # Of the binary: more than 1 under a sanitizer.
 TERMINAL = ("complete", "failed", "superseded", "stale")
 
 
 def cadre(*args, timeout=COMMAND_S, cwd=None, env=None):
-    """Runs the binary to its end; never longer than `timeout` seconds."""
-    return subprocess.run([BINARY, *map(str, args)], capture_output=True, text=True, errors="replace", timeout=timeout,
-                          cwd=cwd, env=env, stdin=subprocess.DEVNULL, check=False)
+    """Runs the binary to its end; never longer than `timeout` seconds (times SLOWNESS)."""
+    return subprocess.run([BINARY, *map(str, args)], capture_output=True, text=True, errors="replace",
+                          timeout=timeout * SLOWNESS, cwd=cwd, env=env, stdin=subprocess.DEVNULL, check=False)
 
 
 def wait_for(what, condition, seconds=WAIT_S):
     """The first true value of `condition`; fails with `what` (text, or a function that makes it) when time is up."""
+    seconds *= SLOWNESS
     until = time.monotonic() + seconds
     while True:
         value = condition()
@@ -220,7 +222,7 @@ class Company:
             self.down()
         if self.foreground:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.foreground.wait(10)
+                self.foreground.wait(10 * SLOWNESS)
         left = {}
         with contextlib.suppress(AssertionError):
             wait_for("no process", lambda: not processes_of(self.folder), 5)
@@ -232,7 +234,7 @@ class Company:
             with contextlib.suppress(AssertionError):
                 wait_for("they are dead", lambda: not processes_of(self.folder), 5)
             if self.foreground:
-                self.foreground.wait(10)
+                self.foreground.wait(10 * SLOWNESS)
         shutil.rmtree(self.folder, ignore_errors=True)
         return left
 
