@@ -1,7 +1,7 @@
 # Sourced. What a run of the presets `asan` and `tsan` needs beside the build.
 # sanitizers_start PRESET DIR: sets the options of the sanitizers; their reports go into files below DIR, because many
 # programs of a test are not its children, or end before anybody reads what they say.
-# sanitizers_reports: prints the reports since the last call and forgets them; 1 if there was none.
+# sanitizers_reports FILE: moves the reports since the last call into FILE; 1 if there was none.
 
 sanitizer_reports=''
 
@@ -21,14 +21,14 @@ sanitizers_start() {
 }
 
 sanitizers_reports() {
-  local file found=1
+  local file
   [[ -n $sanitizer_reports ]] || return 1
+  mkdir -p "$(dirname "$1")"
+  : >"$1"
   for file in "$sanitizer_reports"/*; do
     [[ -s $file ]] || continue
-    found=0
-    printf -- '-- %s\n' "$(basename "$file")"
-    cat "$file"
+    { printf -- '-- %s\n' "$(basename "$file")"; cat "$file"; } >>"$1"
     rm -f "$file"
   done
-  return "$found"
+  [[ -s $1 ]]
 }

@@ -103,6 +103,15 @@ BOOST_AUTO_TEST_CASE(a_stream_that_changes_hands_in_the_middle_leaves_no_gap_and
   cluster three;
   const auto c = connect(company, three.url());
   outbox box(company, three.url(), 1);
+  std::atomic<int> linked{0}, wrong{0};
+  const auto watch = c->wire()->subscribe(subjects::output(company, {"ceo.data.ingest"}), [&](natsMsg& m) {
+    const auto before = detail::header_of(m, "Nats-Expected-Last-Msg-Id");
+    if (before.empty()) return;
+    ++linked;
+    const auto seq = std::stoll(detail::header_of(m, "Cadre-Seq"));
+    if (before != std::string(company) + "-" + std::to_string(seq - 1)) ++wrong;
+  });
+  BOOST_REQUIRE(watch);
   for (int round = 0; round < 4; ++round) {
     std::thread hand_over([&] {
       std::this_thread::sleep_for(std::chrono::milliseconds{3 + 2 * round});
@@ -113,6 +122,8 @@ BOOST_AUTO_TEST_CASE(a_stream_that_changes_hands_in_the_middle_leaves_no_gap_and
     BOOST_REQUIRE(box.done());
   }
   check_stream(three.url(), company, box.written);
+  BOOST_TEST(linked > 0);
+  BOOST_TEST(wrong == 0);
 }
 
 BOOST_AUTO_TEST_CASE(companies_that_share_a_cluster_get_in_each_other_s_way_and_stay_in_order) {
