@@ -1,6 +1,5 @@
 #include "storage/pg/session.hpp"
 
-
 namespace cadre::storage::pg {
 
 namespace {
