@@ -25,6 +25,7 @@ born(_, idler) -> erlang:hibernate(erlang, apply, [fun idle/0, []]).
 idle() -> receive stop -> ok end.
 
 main([restart, N]) ->
+    logger:set_primary_config(level, none),
     {ok, _} = supervisor:start_link(?MODULE, [child(1, self(), worker)]),
     First = receive {born, P} -> P end,
     Us = lists:sort(kill(First, int(N), [])),
