@@ -1,6 +1,6 @@
 #include "storage/migrate.hpp"
 
-#include "storage/pg/session.hpp"
+#include "storage/pg/with_session.hpp"
 
 #include <algorithm>
 #include <map>
@@ -68,21 +68,6 @@ result<migration_report> apply_missing(pg::session& db, const std::vector<migrat
   return report;
 }
 
-template <class Body>
-auto with_session(const std::string& url, Body&& body) -> decltype(body(std::declval<pg::session&>())) {
-  std::optional<pg::session> db;
-  try {
-    db.emplace(url);
-  } catch (const std::exception&) {
-    return tl::unexpected{pg::diagnose_connect()};
-  }
-  try {
-    return body(*db);
-  } catch (const std::exception&) {
-    return tl::unexpected{pg::diagnose(*db).error};
-  }
-}
-
 }  // namespace
 
 result<migration_report> migrate(const std::string& url) {
@@ -90,7 +75,7 @@ result<migration_report> migrate(const std::string& url) {
 }
 
 result<migration_report> migrate(const std::string& url, const std::vector<migration>& files) {
-  return with_session(url, [&](pg::session& db) { return apply_missing(db, files); });
+  return pg::with_session(url, [&](pg::session& db) { return apply_missing(db, files); });
 }
 
 result<std::vector<std::string>> pending(const std::string& url) {
@@ -98,7 +83,7 @@ result<std::vector<std::string>> pending(const std::string& url) {
 }
 
 result<std::vector<std::string>> pending(const std::string& url, const std::vector<migration>& files) {
-  return with_session(url, [&](pg::session& db) -> result<std::vector<std::string>> {
+  return pg::with_session(url, [&](pg::session& db) -> result<std::vector<std::string>> {
     const auto recorded = on_record(db);
     if (auto no = refusal(recorded, files)) return tl::unexpected{std::move(*no)};
     std::vector<std::string> names;

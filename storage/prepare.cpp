@@ -1,13 +1,12 @@
 #include "storage/prepare.hpp"
 
 #include "storage/migrate.hpp"
-#include "storage/pg/session.hpp"
+#include "storage/pg/with_session.hpp"
 
 #include <libpq-fe.h>
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 
 namespace cadre::storage {
@@ -91,24 +90,6 @@ void prepare_schema(pg::session& db) {
       "REVOKE CREATE ON SCHEMA public FROM PUBLIC");
 }
 
-template <class Body>
-result<void> on(const std::string& url, Body&& body) {
-  std::optional<pg::session> db;
-  try {
-    db.emplace(url);
-  } catch (const std::exception&) {
-    return tl::unexpected{pg::diagnose_connect()};
-  }
-  try {
-    body(*db);
-    return {};
-  } catch (const pg::bad_text& e) {
-    return fail(errc::bad_value, e.message);
-  } catch (const std::exception&) {
-    return tl::unexpected{pg::diagnose(*db).error};
-  }
-}
-
 }  // namespace
 
 result<std::string> connection_url(const std::string& base, const std::string& database, std::string_view role,
@@ -154,17 +135,18 @@ result<std::string> connection_url(const std::string& base, const std::string& d
 
 result<void> prepare_database(const std::string& superuser_url, const std::string& database,
                               const role_passwords& passwords, const std::vector<std::string>& companies) {
-  if (auto done = on(superuser_url, [&](pg::session& db) { prepare_server(db, superuser_url, database, passwords); });
+  if (auto done = pg::with_session(superuser_url,
+                                   [&](pg::session& db) { prepare_server(db, superuser_url, database, passwords); });
       !done)
     return done;
   const auto owner_url = connection_url(superuser_url, database, "", "");
   if (!owner_url) return tl::unexpected{owner_url.error()};
-  if (auto done = on(*owner_url, prepare_schema); !done) return done;
+  if (auto done = pg::with_session(*owner_url, prepare_schema); !done) return done;
 
   const auto migrator_url = connection_url(superuser_url, database, migrator_role, passwords.migrator);
   if (!migrator_url) return tl::unexpected{migrator_url.error()};
   if (auto done = migrate(*migrator_url); !done) return tl::unexpected{done.error()};
-  return on(*migrator_url, [&](pg::session& db) {
+  return pg::with_session(*migrator_url, [&](pg::session& db) {
     db.run("INSERT INTO cadre.reader_grant (role_name, company) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING",
            reader_role, companies);
   });

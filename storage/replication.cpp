@@ -1,8 +1,6 @@
 #include "storage/replication.hpp"
 
-#include "storage/pg/session.hpp"
-
-#include <optional>
+#include "storage/pg/with_session.hpp"
 
 namespace cadre::storage {
 
@@ -12,32 +10,17 @@ constexpr const char* state_of_server = R"(
   SELECT pg_is_in_recovery(), count(*) > 0, count(*) FILTER (WHERE sync_state IN ('sync', 'quorum')) > 0
   FROM pg_stat_replication WHERE state = 'streaming' AND application_name = $1)";
 
-template <class Body>
-auto on(const std::string& url, Body&& body) -> result<decltype(body(std::declval<pg::session&>()))> {
-  std::optional<pg::session> db;
-  try {
-    db.emplace(url);
-  } catch (const std::exception&) {
-    return tl::unexpected{pg::diagnose_connect()};
-  }
-  try {
-    return body(*db);
-  } catch (const std::exception&) {
-    return tl::unexpected{pg::diagnose(*db).error};
-  }
-}
-
 }  // namespace
 
 result<server_state> look_at_server(const std::string& superuser_url, const std::string& replica) {
-  return on(superuser_url, [&](pg::session& db) {
+  return pg::with_session(superuser_url, [&](pg::session& db) {
     const auto row = db.run(state_of_server, replica)[0];
     return server_state{row[0].as<bool>(), row[1].as<bool>(), row[2].as<bool>()};
   });
 }
 
 result<void> wait_for_replica(const std::string& superuser_url, const std::string& replica) {
-  const auto done = on(superuser_url, [&](pg::session& db) {
+  const auto done = pg::with_session(superuser_url, [&](pg::session& db) {
     // One by one: it may not run within a transaction, and several statements at once are one.
     db.script(replica.empty() ? "ALTER SYSTEM RESET synchronous_standby_names"
                               : "ALTER SYSTEM SET synchronous_standby_names = " + db.quoted(replica));
@@ -48,7 +31,7 @@ result<void> wait_for_replica(const std::string& superuser_url, const std::strin
 }
 
 result<void> promote(const std::string& superuser_url) {
-  const auto done = on(superuser_url, [&](pg::session& db) {
+  const auto done = pg::with_session(superuser_url, [&](pg::session& db) {
     return !db.run("SELECT pg_is_in_recovery()")[0][0].as<bool>() ||
            db.run("SELECT pg_promote(true, 60)")[0][0].as<bool>();
   });
