@@ -177,7 +177,8 @@ struct incarnation_end {
   CADRE_FIELDS(token, reason, cause)
 };
 
-/// What a supervisor did with a child, for people and for the restart history. Idempotent by `id`.
+/// What a supervisor did with a child, for people and for the restart history. Idempotent by `id`, which is ordered by
+/// time: an older one that arrives after a newer one goes into the history alone.
 struct agent_report {
   static constexpr std::string_view kind = "agent_report";
   command_id id;

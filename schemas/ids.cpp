@@ -4,7 +4,9 @@
 #include <boost/uuid/uuid.hpp>
 #include <boost/uuid/uuid_io.hpp>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <random>
 
@@ -22,15 +24,18 @@ std::mt19937_64& thread_random() {
 }
 
 /// Milliseconds since the Unix epoch in the upper bits, their fraction in the lower 12. Greater than the last one of
-/// this thread even when the clock stands still or is set back.
+/// this process even when the clock stands still or is set back: an actor goes from thread to thread.
 std::uint64_t next_tick() {
-  static thread_local std::uint64_t last = 0;
+  static std::atomic<std::uint64_t> last{0};
   const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
   const auto us =
       static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(since_epoch).count());
   const std::uint64_t tick = (us / 1000) << 12 | (us % 1000) * 4096 / 1000;
-  last = tick > last ? tick : last + 1;
-  return last;
+  auto before = last.load(std::memory_order_relaxed);
+  std::uint64_t next = 0;
+  do next = std::max(tick, before + 1);
+  while (!last.compare_exchange_weak(before, next, std::memory_order_relaxed));
+  return next;
 }
 
 }  // namespace

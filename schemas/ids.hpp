@@ -33,7 +33,8 @@ using node_life_id = strong_id<struct node_life_id_tag>;
 /// One life of an agent, chosen by whoever starts it, before the writer has granted its epoch.
 using incarnation_token = strong_id<struct incarnation_token_tag>;
 
-/// A new time-ordered UUID (version 7, RFC 9562). Thread safe, does not block.
+/// A new time-ordered UUID (version 7, RFC 9562), greater than any that this process made before. Thread safe, does not
+/// block.
 std::string new_uuid();
 
 /// A UUID (version 5, RFC 9562) that is the same for the same name: for ids that several senders must agree upon,

@@ -65,6 +65,7 @@ struct run_revoke {
 
 /// A newer life of an agent is on record: every older one, wherever it runs, does nothing more and ends itself.
 /// Subject: cadre.COMPANY.agent.PATH. Sent at each grant of an epoch, and again while a node reports an older life.
+/// Also sent while a node reports a life that supervisors gave up: `newest` is the epoch after its own.
 struct life_replaced {
   static constexpr std::string_view kind = "life_replaced";
   agent_path agent;

@@ -22,7 +22,7 @@ inline bool is_over(const life_replaced& news, epoch own) {
 
 /// What a life that was replaced ends with: for its supervisor as good as a lost node, nobody's fault.
 inline failure replaced_failure(const agent_path& agent) {
-  return {errc::stale_epoch, "a newer life of " + agent.text + " is on record"};
+  return {errc::stale_epoch, "this life of " + agent.text + " was replaced or given up"};
 }
 
 /// Asks the writer for the epoch of this life and hands it to `then` once it is granted. Until then the agent lives and

@@ -70,6 +70,8 @@ CREATE TABLE cadre.agent (
   last_reason text,
   last_cause  text,
   changed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- The newest report of a supervisor: ids are time-ordered, and one that was repeated may arrive after its successors.
+  last_report uuid        NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
   position    integer     NOT NULL DEFAULT 0,
   retired     boolean     NOT NULL DEFAULT false,
   PRIMARY KEY (company, path),

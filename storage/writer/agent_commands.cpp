@@ -103,7 +103,7 @@ result<applied> apply(unit& u, const command&, const incarnation_start& body) {
   u.set(u.mem.last_incarnation, granted);
   u.set(u.mem.agent_epochs[body.agent], granted);
   u.set(u.mem.agent_states[body.agent], agent_state::running);
-  if (!first) u.end_older_lives(body.agent);
+  if (!first) u.end_lives_before(body.agent, granted);
   end_runs_of(u, body.agent, granted - 1,
               {errc::crashed, body.agent.text + " was started anew while its run was under way"});
   return applied{static_cast<std::int64_t>(granted), body.token.text};
@@ -137,16 +137,18 @@ result<applied> apply(unit& u, const command&, const agent_report& body) {
       "VALUES ($1, $2::uuid, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
       u.company(), body.id, body.agent, body.node, body.state, body.reason, clean_text(body.cause), body.restarts);
   if (added.affected_rows() == 0) return applied{0, body.id.text};
-  // A node that was cut off ends lives that were replaced elsewhere meanwhile: that says nothing about the newer one.
+  // A report that came late says nothing about the present: one that had to be repeated is no news after its
+  // successors, and a node that was cut off ends lives that were replaced elsewhere meanwhile.
   const auto changed = u.db.run(
-      "UPDATE cadre.agent SET state = $3, node = coalesce($4, node), restarts = $5, "
+      "UPDATE cadre.agent SET state = $3, node = coalesce($4, node), restarts = $5, last_report = $8::uuid, "
       "last_reason = CASE WHEN $3 IN ('planned', 'starting', 'running') THEN last_reason ELSE $6 END, "
       "last_cause = coalesce($7, last_cause), changed_at = clock_timestamp() WHERE company = $1 AND path = $2 "
-      "AND NOT ($3 = 'stopped' AND EXISTS (SELECT 1 FROM cadre.incarnation live JOIN cadre.incarnation old "
+      "AND last_report < $8::uuid AND NOT ($3 = 'stopped' AND EXISTS (SELECT 1 FROM cadre.incarnation live JOIN "
+      "cadre.incarnation old "
       "ON old.company = live.company AND old.agent = live.agent AND old.epoch < live.epoch WHERE live.company = $1 "
       "AND live.agent = $2 AND live.ended_at IS NULL AND live.node <> $4 AND old.node = $4))",
       u.company(), body.agent, body.state, pg::or_null{body.node}, body.restarts, body.reason,
-      pg::or_null{clean_text(body.cause)});
+      pg::or_null{clean_text(body.cause)}, body.id);
   if (changed.affected_rows() > 0) u.set(u.mem.agent_states[body.agent], body.state);
   if (body.state == agent_state::quarantined) {
     finding f;

@@ -119,7 +119,37 @@ void look_at_held(unit& u, const node_report& body) {
 void look_for_replaced(unit& u, const node_report& body) {
   for (const auto& agent : body.agents) {
     const auto newest = u.mem.agent_epochs.find(agent.agent);
-    if (newest != u.mem.agent_epochs.end() && agent.incarnation < newest->second) u.end_older_lives(agent.agent);
+    if (newest != u.mem.agent_epochs.end() && agent.incarnation < newest->second)
+      u.end_lives_before(agent.agent, newest->second);
+  }
+}
+
+/// The newest life of an agent, which lists itself here, against what was said of it last: by a supervisor that could
+/// not see it, or had been replaced and did not know. It runs. But if it was given up (its branch is quarantined, or it
+/// was temporary and its node was lost for a while), nobody supervises it: it is told to end. Should somebody do so
+/// after all, he starts the next.
+void compare_with_told(unit& u, const node_report& body) {
+  for (const auto& agent : body.agents) {
+    const auto newest = u.mem.agent_epochs.find(agent.agent);
+    const auto told = u.mem.agent_states.find(agent.agent);
+    if (newest == u.mem.agent_epochs.end() || newest->second != agent.incarnation) continue;
+    if (told == u.mem.agent_states.end() || told->second == agent_state::running) continue;
+    const auto lives = u.db.run(
+        "SELECT a.changed_at < $5::timestamptz FROM cadre.agent a JOIN cadre.incarnation i ON i.company = a.company "
+        "AND "
+        "i.agent = a.path WHERE a.company = $1 AND a.path = $2 AND i.epoch = $3 AND i.node = $4 AND i.ended_at IS NULL",
+        u.company(), agent.agent, agent.incarnation, body.node, u.now + -2 * u.mem.company.timing.lease);
+    if (lives.empty()) continue;
+    if (told->second == agent_state::stopped || told->second == agent_state::quarantined) {
+      // Not at once: it may be on its way out.
+      if (lives[0][0].as<bool>()) u.end_lives_before(agent.agent, agent.incarnation + 1);
+      continue;
+    }
+    u.db.run(
+        "UPDATE cadre.agent SET state = 'running', node = $3, changed_at = clock_timestamp() WHERE company = $1 AND "
+        "path = $2",
+        u.company(), agent.agent, body.node);
+    u.set(u.mem.agent_states[agent.agent], agent_state::running);
   }
 }
 
@@ -160,6 +190,7 @@ result<applied> apply(unit& u, const command&, const node_report& body) {
   take_note(u, node, body);
   look_for_lost(u, body);
   look_for_replaced(u, body);
+  compare_with_told(u, body);
   u.mem.look_for_work = true;
   return applied{};
 }

@@ -28,10 +28,10 @@ void unit::revoke(const run_id& run, const agent_path& agent, const std::string&
   revokes.push_back(std::move(r));
 }
 
-void unit::end_older_lives(const agent_path& agent) {
+void unit::end_lives_before(const agent_path& agent, epoch first_kept) {
   life_replaced r;
   r.agent = agent;
-  r.newest = mem.agent_epochs.at(agent);
+  r.newest = first_kept;
   replaced.push_back(std::move(r));
 }
 

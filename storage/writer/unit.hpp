@@ -41,8 +41,8 @@ class unit {
 
   void tell(std::string subject, std::string what, const nlohmann::json& data);
   void revoke(const run_id& run, const agent_path& agent, const std::string& reason);
-  /// Tells the agent's lives before the newest one that they are over.
-  void end_older_lives(const agent_path& agent);
+  /// Tells the agent's lives of an epoch before `first_kept` that they are over.
+  void end_lives_before(const agent_path& agent, epoch first_kept);
 
   /// Changes a value in memory; the old one comes back if the statements are rolled back. The place must outlive the
   /// transaction: a member of `memory` or an element of one of its maps that nothing erases meanwhile.

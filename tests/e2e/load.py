@@ -74,4 +74,14 @@ def settle(company, name, seconds=WAIT_S):
         return done.returncode == 0 and done.stdout.strip() == "0"
     wait_for(lambda: f"every task has ended: {company.psql(states).stdout}\n{company.logs()}", all_ended, seconds)
     org = f"SELECT path, state FROM cadre.agent WHERE company = '{name}' AND state <> 'running'"
-    wait_for(lambda: f"every agent runs: {company.rows(org)}\n{company.logs()}", lambda: not company.rows(org))
+    wait_for(lambda: f"every agent runs: {company.rows(org)}\n{history(company, name)}\n{company.logs()}",
+             lambda: not company.rows(org))
+
+
+def history(company, name, lines=30):
+    """The last of what supervisors told about the agents that do not run, and of their lives."""
+    idle = f"a.company = '{name}' AND a.agent IN (SELECT path FROM cadre.agent WHERE state <> 'running')"
+    told = (f"SELECT at, id::text, agent, node, state || ' ' || reason || ' ' || cause FROM cadre.agent_event a"
+            f" WHERE {idle} UNION ALL SELECT started_at, token::text, agent, node, 'granted ' || epoch ||"
+            f" coalesce(' until ' || ended_at || ' ' || end_reason, '') FROM cadre.incarnation a WHERE {idle}")
+    return company.psql(f"SELECT * FROM (SELECT * FROM ({told}) t ORDER BY 1 DESC LIMIT {lines}) l ORDER BY 1").stdout

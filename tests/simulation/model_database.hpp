@@ -64,6 +64,8 @@ struct tables {
   std::map<agent_path, epoch> agent_epochs;
   std::map<agent_path, incarnation_token> agent_tokens;  ///< Of the newest life of each.
   std::map<agent_path, agent_state> agent_states;
+  std::map<agent_path, timestamp> states_since;
+  std::map<agent_path, command_id> last_reports;
   std::set<command_id> agent_events;
   std::set<std::pair<run_id, std::int64_t>> journal;
   epoch last_incarnation = 0;

@@ -106,7 +106,11 @@ model_rules::answer model_rules::on(const command&, const incarnation_end& body)
 
 model_rules::answer model_rules::on(const command&, const agent_report& body) {
   if (!data_.agent_events.insert(body.id).second) return std::pair{0, body.id.text};
-  data_.agent_states[body.agent] = body.state;
+  if (data_.last_reports[body.agent] < body.id) {
+    data_.last_reports[body.agent] = body.id;
+    data_.agent_states[body.agent] = body.state;
+    data_.states_since[body.agent] = now_;
+  }
   if (body.state == agent_state::quarantined)
     find_trouble("quarantined:" + body.id.text, body.agent, "quarantined", {});
   return std::pair{0, body.id.text};
@@ -128,6 +132,7 @@ model_rules::answer model_rules::on(const command& c, const node_report& body) {
   look_for_lost(body);
   for (const auto& a : body.agents)
     if (a.incarnation < data_.agent_epochs[a.agent]) replaced.push_back({a.agent, data_.agent_epochs[a.agent]});
+  compare_with_told(body);
   return std::pair{0, c.id.text};
 }
 
@@ -289,6 +294,22 @@ void model_rules::look_for_lost(const node_report& body) {
       run.held = false;
       run.resend = true;
     }
+  }
+}
+
+void model_rules::compare_with_told(const node_report& body) {
+  if (broken_ == sabotage::living_overlooked) return;
+  for (const auto& [token, life] : data_.incarnations) {
+    const bool listed = std::any_of(body.agents.begin(), body.agents.end(), [&, &row = life](const agent_capacity& a) {
+      return a.agent == row.agent && a.incarnation == row.number;
+    });
+    auto& told = data_.agent_states[life.agent];
+    if (!listed || life.ended || told == agent_state::running) continue;
+    const bool given_up = told == agent_state::stopped || told == agent_state::quarantined;
+    if (!given_up)
+      told = agent_state::running;
+    else if (now_ - data_.states_since[life.agent] > 2 * company_.timing.lease)
+      replaced.push_back({life.agent, life.number + 1});
   }
 }
 

@@ -64,6 +64,7 @@ class model_rules {
   void end_runs_of(const agent_path& agent, epoch until, const failure& error);
   void look_at_held(const node_report& body);
   void look_for_lost(const node_report& body);
+  void compare_with_told(const node_report& body);
   void give(task_row& task, run_row run);
 
   tables& data_;

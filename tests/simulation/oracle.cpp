@@ -142,6 +142,10 @@ void oracle::judge_agents(const tables& data, bool tight) {
     if (!unsure) judge(count > 0 || !why_down(agent.path, tight).empty(), agent.path.text + " should run and does not");
     judge(count <= 1, fmt::format("{} runs {} times", agent.path.text, count));
     judge(count == 0 || can_work(agent.path, data), agent.path.text + " runs with an incarnation that was replaced");
+    const auto told = data.agent_states.find(agent.path);
+    judge(count == 0 || (told != data.agent_states.end() && told->second == agent_state::running),
+          agent.path.text + " runs and is said to be " +
+              std::string{told == data.agent_states.end() ? "nothing" : to_text(told->second)});
   }
 }
 

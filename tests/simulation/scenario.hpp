@@ -21,7 +21,8 @@ enum class sabotage {
   escalation_dropped,     ///< An escalation whose holder's time is over vanishes.
   quarantine_untold,      ///< A quarantine is not told to the writer.
   intensity_ignored,      ///< Supervisors allow more restarts than the config says.
-  node_loss_unnoticed     ///< Heartbeats of dead nodes go on.
+  node_loss_unnoticed,    ///< Heartbeats of dead nodes go on.
+  living_overlooked  ///< The writer does not see that an agent lives of which its supervisor said that it does not.
 };
 
 struct scenario {

@@ -135,4 +135,8 @@ BOOST_AUTO_TEST_CASE(notices_agents_that_stay_down_with_their_node) {
   must_be_noticed(sabotage::node_loss_unnoticed, "should run and does not");
 }
 
+BOOST_AUTO_TEST_CASE(it_notices_a_writer_that_overlooks_the_living) {
+  must_be_noticed(sabotage::living_overlooked, "runs and is said to be");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -173,6 +173,92 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_replaced_life_elsewhere_does_not_stop_the_agen
   BOOST_TEST(stopped("n1") == "stopped n1");
 }
 
+namespace {
+
+agent_report told(const std::string& agent, agent_state state) {
+  agent_report report;
+  report.id = new_id<command_id>();
+  report.agent.text = agent;
+  report.node = "n1";
+  report.state = state;
+  report.reason = exit_reason::noconnection;
+  return report;
+}
+
+std::string state_of(world& w, const std::string& agent) {
+  return w.ask("SELECT state FROM cadre.agent WHERE company = $1 AND path = '" + agent + "'");
+}
+
+/// A life of the agent on n1; its epoch.
+epoch begin_life(world& w, const std::string& agent) {
+  incarnation_start start;
+  start.token = new_id<incarnation_token>();
+  start.agent.text = agent;
+  start.node = "n1";
+  start.node_life = w.life;
+  return static_cast<epoch>(w.must(start).value);
+}
+
+/// n1 reports the agent with this incarnation; the epochs of which lives of it are told that they are over.
+std::vector<epoch> report_life(world& w, const std::string& agent, epoch incarnation) {
+  auto report = w.report(agent, 0);
+  report.agents.front().incarnation = incarnation;
+  w.must(report);
+  std::vector<epoch> over;
+  for (const auto& r : w.last.replaced) over.push_back(r.newest);
+  return over;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_report_that_had_to_be_repeated_is_no_news_after_its_successor) {
+  world w;
+  const auto starting = told("ceo.data.solo", agent_state::starting);
+  const auto running = told("ceo.data.solo", agent_state::running);
+  w.must(running);
+  w.must(starting);
+  BOOST_TEST(state_of(w, "ceo.data.solo") == "running");
+  BOOST_TEST(w.ask("SELECT string_agg(state, ' ' ORDER BY id) FROM cadre.agent_event WHERE company = $1 AND agent = "
+                   "'ceo.data.solo'") == "starting running");
+}
+
+BOOST_AUTO_TEST_CASE(an_agent_that_lists_itself_runs_whatever_was_said_last) {
+  world w;
+  const auto mine = begin_life(w, "ceo.data.solo");
+  for (const auto state : {agent_state::starting, agent_state::backoff, agent_state::waiting}) {
+    w.must(told("ceo.data.solo", state));
+    BOOST_TEST(report_life(w, "ceo.data.solo", mine).empty());
+    BOOST_TEST(state_of(w, "ceo.data.solo") == "running");
+  }
+  // An older life proves nothing, nor one that ended.
+  const auto newer = begin_life(w, "ceo.data.solo");
+  w.must(told("ceo.data.solo", agent_state::starting));
+  report_life(w, "ceo.data.solo", mine);
+  BOOST_TEST(state_of(w, "ceo.data.solo") == "starting");
+  incarnation_end end;
+  end.token.text = w.ask("SELECT token FROM cadre.incarnation WHERE company = $1 ORDER BY epoch DESC LIMIT 1");
+  w.must(end);
+  report_life(w, "ceo.data.solo", newer);
+  BOOST_TEST(state_of(w, "ceo.data.solo") == "starting");
+}
+
+BOOST_AUTO_TEST_CASE(a_life_that_its_supervisors_gave_up_is_told_to_end) {
+  world w;
+  const auto mine = begin_life(w, "ceo.data.solo");
+  for (const auto state : {agent_state::stopped, agent_state::quarantined}) {
+    w.must(told("ceo.data.solo", state));
+    // It may be on its way out.
+    BOOST_TEST(report_life(w, "ceo.data.solo", mine).empty());
+    pqxx::connection c{w.db.superuser()};
+    pqxx::work tx{c};
+    tx.exec_params("UPDATE cadre.agent SET changed_at = changed_at - interval '1 hour' WHERE company = $1",
+                   w.company.name);
+    tx.commit();
+    BOOST_TEST(report_life(w, "ceo.data.solo", mine) == std::vector<epoch>{mine + 1}, boost::test_tools::per_element());
+    BOOST_TEST(state_of(w, "ceo.data.solo") == std::string{to_text(state)});
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_idempotency_key_names_the_first_task) {
   world w;
   auto first = w.task("ceo.data.plain");

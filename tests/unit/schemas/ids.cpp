@@ -32,6 +32,15 @@ BOOST_AUTO_TEST_CASE(new_uuids_are_version_7_and_in_order_of_time) {
   BOOST_TEST(first_ms <= after_ms);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_later_thread_makes_is_greater) {
+  std::vector<std::string> made;
+  for (int t = 0; t < 50; ++t)
+    std::thread{[&] {
+      for (int i = 0; i < 20; ++i) made.push_back(new_uuid());
+    }}.join();
+  BOOST_TEST(std::is_sorted(made.begin(), made.end()));
+}
+
 BOOST_AUTO_TEST_CASE(threads_make_different_uuids) {
   std::mutex lock;
   std::set<std::string> all;
