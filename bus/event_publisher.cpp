@@ -18,7 +18,7 @@ namespace cadre::bus {
 namespace {
 
 constexpr std::size_t send_batch = 64;
-constexpr std::chrono::milliseconds retry_wait_min{50};
+constexpr std::chrono::milliseconds resend_wait_min{50};
 
 /// An event ready to be sent.
 struct letter {
@@ -132,7 +132,7 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
       ++attempt_;
       window_.rewind();
     } else {
-      if (a.place) retry_wait_ = retry_wait_min;
+      if (a.place) retry_wait_ = resend_wait_min;
       note(a.place ? window_.acked(seq, *a.place) : window_.failed(a.place.error()));
     }
     changed_.notify_one();
@@ -317,7 +317,7 @@ class event_publisher::machine : public std::enable_shared_from_this<machine> {
   std::vector<session> retired_;
   stop_note failed_;
   std::int64_t told_ = 0;  ///< The last sequence given to on_acked.
-  std::chrono::milliseconds retry_wait_ = retry_wait_min;
+  std::chrono::milliseconds retry_wait_ = resend_wait_min;
   std::int64_t opened_at_ = 0;  ///< The first event that the stream did not have when the session began.
   bool fruitless_ = false;      ///< The last session ended before it brought one event in.
 };

@@ -39,7 +39,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 7> macros{{{
                                                                                {"@yearly", "0 0 1 1 *"},
                                                                                {"@annually", "0 0 1 1 *"}}};
 
-constexpr std::string_view shape = "a cron expression has 5 fields: minute hour day-of-month month day-of-week";
+constexpr std::string_view cron_shape = "a cron expression has 5 fields: minute hour day-of-month month day-of-week";
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -146,7 +146,8 @@ result<std::string_view> expand_macro(std::string_view text) {
     if (macro == name) return expansion;
     names.push_back(macro);
   }
-  if (name.starts_with("@every")) return fail(errc::bad_value, "`@every` is not supported yet; " + std::string(shape));
+  if (name.starts_with("@every"))
+    return fail(errc::bad_value, "`@every` is not supported yet; " + std::string(cron_shape));
   return fail(errc::bad_value, "unknown macro `" + std::string(text) + "`; allowed: " + join(names));
 }
 
@@ -160,9 +161,9 @@ result<cron_expression> parse_cron(std::string_view text) {
     parts = words(*expansion);
   }
   if (parts.size() == 6)
-    return fail(errc::bad_value, "6 fields (with seconds) are not supported yet; " + std::string(shape));
+    return fail(errc::bad_value, "6 fields (with seconds) are not supported yet; " + std::string(cron_shape));
   if (parts.size() != fields.size())
-    return fail(errc::bad_value, "found " + std::to_string(parts.size()) + " fields; " + std::string(shape));
+    return fail(errc::bad_value, "found " + std::to_string(parts.size()) + " fields; " + std::string(cron_shape));
   std::array<std::uint64_t, fields.size()> bits{};
   for (std::size_t i = 0; i < fields.size(); ++i) {
     auto read = read_field(fields[i], parts[i]);

@@ -26,9 +26,9 @@ json any_of(std::initializer_list<json> forms) {
 }
 
 json choice(const key& row) {
-  json values = json::array();
-  for (const auto value : split(row.allowed, '|')) values.push_back(value);
-  return {{"enum", values}};
+  json allowed = json::array();
+  for (const auto value : split(row.allowed, '|')) allowed.push_back(value);
+  return {{"enum", allowed}};
 }
 
 json list(json items, const key& row) {

@@ -14,9 +14,7 @@ namespace {
 using agent_self = caf::stateful_actor<agent_state_data>;
 using std::chrono::milliseconds;
 
-constexpr milliseconds repeat_after{500};   ///< Before a command that was answered busy or in doubt goes again.
 constexpr milliseconds process_retry{200};  ///< Before a process is asked for again when the host has no place.
-constexpr milliseconds kill_grace{2'000};   ///< From SIGTERM to SIGKILL.
 
 void advance(agent_self* self, const run_id& run, run_machine::actions actions);
 

@@ -7,11 +7,17 @@
 
 #include <caf/actor.hpp>
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
 
 namespace cadre::actors {
+
+/// Before a command of an agent that was answered busy or in doubt goes again.
+constexpr std::chrono::milliseconds repeat_after{500};
+/// From SIGTERM to SIGKILL of an agent's process.
+constexpr std::chrono::milliseconds kill_grace{2'000};
 
 /// What every agent of a node shares. Handed to agents as a shared, immutable value.
 struct agent_services {

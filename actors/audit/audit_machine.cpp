@@ -9,7 +9,7 @@ namespace {
 /// Of one verdict: an escalation shows a few, the rest is a count.
 constexpr std::size_t findings_max = 50;
 
-protocol_options options_for(const config::agent& auditor) {
+protocol_options audit_options_for(const config::agent& auditor) {
   protocol_options o;
   o.audit = true;
   o.line_bytes_max = auditor.run.line_bytes_max;
@@ -36,7 +36,7 @@ audit_machine::audit_machine(audited_output what, const config::agent& auditor)
     : what_{std::move(what)},
       auditor_{auditor.path},
       has_command_{auditor.run.how == config::run_spec::mode::command},
-      reader_{options_for(auditor)} {}
+      reader_{audit_options_for(auditor)} {}
 
 audit_machine::actions audit_machine::on_material(audit_material material) {
   if (material.error.code != errc::none) {

@@ -18,9 +18,7 @@ namespace {
 using auditor = caf::stateful_actor<auditor_state>;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kill_grace{2'000};
 constexpr milliseconds material_timeout{120'000};
-constexpr milliseconds repeat_after{500};
 /// Short, so that an audit whose auditor died comes back soon; `alive_every` keeps a running one.
 constexpr milliseconds ack_wait{5'000};
 constexpr milliseconds alive_every{1'500};

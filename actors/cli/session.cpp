@@ -111,7 +111,7 @@ std::vector<outcome> session::order_all(std::vector<command_body> bodies, std::c
   while (next < bodies.size()) {
     command_batch batch;
     while (next < bodies.size() && batch.commands.size() < commands_per_batch) {
-      command c;
+      cadre::command c;
       c.id = new_id<command_id>();
       c.from = "cli";
       c.body = std::move(bodies[next++]);

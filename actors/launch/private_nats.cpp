@@ -19,7 +19,7 @@ namespace cadre::launch {
 namespace {
 
 constexpr int greeting_wait_ms = 200;
-constexpr milliseconds leftover_grace{10'000};
+constexpr milliseconds nats_leftover_grace{10'000};
 constexpr int payload_bytes_max = 2 << 20;  // Room for our largest message, 1 MiB, in its envelope.
 
 std::string find_program() {
@@ -106,7 +106,7 @@ result<void> private_nats::clear_leftovers() const {
   std::from_chars(text.data(), text.data() + text.size(), pid);
   const auto command = pid > 1 ? read_file("/proc/" + std::to_string(pid) + "/cmdline").value_or("") : std::string{};
   if (command.find(folder_ + "/nats.conf") == std::string::npos) return {};
-  if (!end_process(pid, SIGTERM, SIGKILL, leftover_grace)) {
+  if (!end_process(pid, SIGTERM, SIGKILL, nats_leftover_grace)) {
     return fail(errc::unreachable, "a nats-server that was left behind (pid " + std::to_string(pid) + ") does not end");
   }
   return {};

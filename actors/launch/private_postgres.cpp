@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t socket_path_bytes_max = 100;  // The kernel's bound is 107.
 constexpr const char* socket_file = "/.s.PGSQL.5432";
 constexpr milliseconds initdb_limit{120'000};
-constexpr milliseconds leftover_grace{15'000};
+constexpr milliseconds postgres_leftover_grace{15'000};
 
 int number_in(const std::string& text) {
   int n = 0;
@@ -181,7 +181,7 @@ result<void> private_postgres::clear_leftovers() const {
   const auto lines = postmaster_lines(data());
   if (lines.empty()) return {};
   const pid_t pid = number_in(lines[0]);
-  if (pid > 1 && serves(pid, data()) && !end_process(pid, SIGINT, SIGQUIT, leftover_grace)) {
+  if (pid > 1 && serves(pid, data()) && !end_process(pid, SIGINT, SIGQUIT, postgres_leftover_grace)) {
     return fail(errc::storage, "a Postgres that was left behind (pid " + std::to_string(pid) + ") does not end");
   }
   std::error_code error;

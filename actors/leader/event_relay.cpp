@@ -6,20 +6,20 @@ namespace cadre::actors {
 
 namespace {
 
-using relay = caf::stateful_actor<event_relay_state>;
+using relay_self = caf::stateful_actor<event_relay_state>;
 using std::chrono::milliseconds;
 
 constexpr std::int64_t read_rows_max = 500;
 constexpr milliseconds trouble_pause{500};  ///< After the database or the bus did not answer.
 constexpr milliseconds busy_pause{20};      ///< While the publisher's buffer is full.
 
-void pump_later(relay* self, milliseconds pause) {
+void pump_later(relay_self* self, milliseconds pause) {
   self->state.live = false;
   self->delayed_send(self, pause, relay_pump_atom_v);
 }
 
 /// Publishes from Postgres until nothing is left there.
-void pump(relay* self) {
+void pump(relay_self* self) {
   auto& s = self->state;
   if (s.live) return;
   for (;;) {
@@ -43,7 +43,7 @@ void pump(relay* self) {
   }
 }
 
-void start(relay* self, bus::connection& bus) {
+void start(relay_self* self, bus::connection& bus) {
   auto& s = self->state;
   const auto published = bus::last_published_seq(bus, bus.settings().company);
   if (!published) {
@@ -56,7 +56,7 @@ void start(relay* self, bus::connection& bus) {
   pump(self);
 }
 
-void take(relay* self, std::vector<event>& events) {
+void take(relay_self* self, std::vector<event>& events) {
   auto& s = self->state;
   if (!s.live || events.empty() || events.back().seq < s.next) return;
   if (events.front().seq != s.next) return pump_later(self, milliseconds{0});
@@ -70,7 +70,7 @@ void take(relay* self, std::vector<event>& events) {
 
 }  // namespace
 
-caf::behavior event_relay(relay* self, std::shared_ptr<bus::connection> bus, event_relay_options options) {
+caf::behavior event_relay(relay_self* self, std::shared_ptr<bus::connection> bus, event_relay_options options) {
   auto& s = self->state;
   s.log = std::make_unique<storage::event_log>(options.reader_url, bus->settings().company);
   bus::event_publisher::callbacks callbacks;

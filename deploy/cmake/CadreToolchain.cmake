@@ -15,6 +15,13 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options("SHELL:--param ggc-min-heapsize=786432")
 endif()
+# Six neighbours are compiled as one: what they instantiate alike is instantiated once. Off in the preset `debug`, where
+# each file must compile by itself.
+option(CADRE_UNITY "Compile files in batches" ON)
+if(CADRE_UNITY)
+  # A class of one of them with members of an anonymous namespace is not the header that GCC takes it for.
+  add_compile_options(-Wno-subobject-linkage)
+endif()
 if(CADRE_SANITIZE)
   add_compile_options(-fsanitize=${CADRE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${CADRE_SANITIZE})

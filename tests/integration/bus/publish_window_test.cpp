@@ -6,6 +6,8 @@ using namespace cadre;
 using cadre::bus::detail::publish_window;
 using phase = publish_window::phase;
 
+BOOST_AUTO_TEST_SUITE(publish_windows)
+
 namespace {
 
 std::vector<event> events(std::int64_t from, std::int64_t to) {
@@ -32,8 +34,6 @@ std::vector<std::int64_t> drain(publish_window& w) {
 using sequences = std::vector<std::int64_t>;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(publish_windows)
 
 BOOST_AUTO_TEST_CASE(it_takes_nothing_before_a_restart_and_sends_nothing_before_the_stream_answers) {
   publish_window w({3, 10, 10'000});

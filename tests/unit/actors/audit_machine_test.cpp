@@ -11,8 +11,9 @@ namespace {
 
 constexpr auto output_uuid = "0190a6a0-0000-7000-8000-000000000001";
 
-constexpr std::string_view end_line = R"({"type":"response","agent":"ceo.auditor","timestamp":"2026-01-01T00:00:00Z"})"
-                                      "\n";
+constexpr std::string_view verdict_line =
+    R"({"type":"response","agent":"ceo.auditor","timestamp":"2026-01-01T00:00:00Z"})"
+    "\n";
 
 config::agent auditor(bool with_command) {
   config::agent a;
@@ -47,7 +48,7 @@ std::string finding_line(const std::string& message) {
   return R"({"type":"finding","check":"mine","message":")" + message + "\"}\n";
 }
 
-exit_info exited(int code) {
+exit_info audit_exited(int code) {
   exit_info e;
   e.code = code;
   return e;
@@ -186,8 +187,8 @@ BOOST_AUTO_TEST_CASE(a_command_gets_the_rows_and_passes_what_it_finds_nothing_in
   const auto started = m.on_material(sealed());
   BOOST_CHECK_EQUAL(joined(started), "start 2");
   BOOST_CHECK_EQUAL(std::get<audit_machine::start_process>(started[0]).row_lines, "row one\nrow two\n");
-  BOOST_CHECK_EQUAL(joined(m.on_stdout(end_line)), "");
-  BOOST_CHECK_EQUAL(joined(m.on_exit(exited(0))), "passed");
+  BOOST_CHECK_EQUAL(joined(m.on_stdout(verdict_line)), "");
+  BOOST_CHECK_EQUAL(joined(m.on_exit(audit_exited(0))), "passed");
 }
 
 BOOST_AUTO_TEST_CASE(findings_of_checks_and_command_stand_together) {
@@ -196,8 +197,8 @@ BOOST_AUTO_TEST_CASE(findings_of_checks_and_command_stand_together) {
   const auto line = finding_line("odd");
   BOOST_CHECK_EQUAL(joined(m.on_stdout(line.substr(0, 9))), "");
   BOOST_CHECK_EQUAL(joined(m.on_stdout(line.substr(9))), "");
-  BOOST_CHECK_EQUAL(joined(m.on_stdout(end_line)), "");
-  const auto verdict = verdict_of(m.on_exit(exited(0)));
+  BOOST_CHECK_EQUAL(joined(m.on_stdout(verdict_line)), "");
+  const auto verdict = verdict_of(m.on_exit(audit_exited(0)));
   BOOST_REQUIRE_EQUAL(verdict.findings.size(), 2u);
   BOOST_CHECK_EQUAL(verdict.findings[1].message, "odd");
   BOOST_CHECK(!verdict.passed);
@@ -206,24 +207,24 @@ BOOST_AUTO_TEST_CASE(findings_of_checks_and_command_stand_together) {
 BOOST_AUTO_TEST_CASE(a_failed_check_is_not_healed_by_a_content_command) {
   auto m = machine(true);
   m.on_material(sealed({finding("unique")}));
-  m.on_stdout(end_line);
-  BOOST_CHECK_EQUAL(joined(m.on_exit(exited(0))), "failed unique");
+  m.on_stdout(verdict_line);
+  BOOST_CHECK_EQUAL(joined(m.on_exit(audit_exited(0))), "failed unique");
 }
 
 BOOST_AUTO_TEST_CASE(a_verdict_has_at_most_fifty_findings) {
   auto m = machine(true);
   m.on_material(sealed({finding("a"), finding("b"), finding("c")}));
   for (int i = 0; i < 50; ++i) BOOST_CHECK_EQUAL(joined(m.on_stdout(finding_line(std::to_string(i)))), "");
-  m.on_stdout(end_line);
-  BOOST_CHECK_EQUAL(verdict_of(m.on_exit(exited(0))).findings.size(), 50u);
+  m.on_stdout(verdict_line);
+  BOOST_CHECK_EQUAL(verdict_of(m.on_exit(audit_exited(0))).findings.size(), 50u);
 }
 
 BOOST_AUTO_TEST_CASE(a_command_that_fails_gives_no_verdict_even_with_findings) {
   auto m = machine(true);
   m.on_material(sealed({finding("unique")}));
   m.on_stdout(finding_line("odd"));
-  m.on_stdout(end_line);
-  auto exit = exited(3);
+  m.on_stdout(verdict_line);
+  auto exit = audit_exited(3);
   exit.stderr_tail = "Traceback";
   const auto actions = m.on_exit(exit);
   BOOST_CHECK_EQUAL(joined(actions), "over exit_code again");
@@ -234,7 +235,7 @@ BOOST_AUTO_TEST_CASE(a_command_that_fails_gives_no_verdict_even_with_findings) {
 BOOST_AUTO_TEST_CASE(a_silent_command_gives_no_verdict) {
   auto m = machine(true);
   m.on_material(sealed());
-  BOOST_CHECK_EQUAL(joined(m.on_exit(exited(0))), "over no_response again");
+  BOOST_CHECK_EQUAL(joined(m.on_exit(audit_exited(0))), "over no_response again");
 }
 
 BOOST_AUTO_TEST_CASE(bad_output_kills_the_command_once_and_names_the_cause) {

@@ -6,6 +6,8 @@ using namespace cadre;
 using namespace cadre::actors;
 using config::check_spec;
 
+BOOST_AUTO_TEST_SUITE(checks_rows)
+
 namespace {
 
 check_spec spec(check_spec::kind type, std::vector<std::string> columns = {}) {
@@ -33,8 +35,6 @@ std::string message(const check_spec& check, const std::vector<std::string>& row
 using kind = check_spec::kind;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(checks_rows)
 
 BOOST_AUTO_TEST_CASE(unique_counts_repeats_and_samples_them) {
   const auto check = spec(kind::unique, {"host", "name"});

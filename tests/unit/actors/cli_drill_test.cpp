@@ -7,6 +7,8 @@ using namespace cadre::cli;
 using namespace std::chrono_literals;
 using ms = drill_watch::ms;
 
+BOOST_AUTO_TEST_SUITE(cli_drill)
+
 namespace {
 
 /// Two nodes, one leads; an agent on each.
@@ -56,8 +58,6 @@ drill_report sound_report() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(cli_drill)
 
 BOOST_AUTO_TEST_CASE(what_nobody_noticed_is_not_recovered) {
   drill_watch watch{node_two(), healthy()};

@@ -10,6 +10,8 @@ using namespace cadre::actors;
 using namespace cadre::test;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(command_client_test)
+
 namespace {
 
 command named(const std::string& id) {
@@ -76,8 +78,6 @@ struct client_fixture : deterministic {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(command_client_test)
 
 BOOST_FIXTURE_TEST_CASE(commands_travel_in_batches_and_are_answered_after_commit, client_fixture) {
   for (const char* id : {"a", "b", "c"}) add(id);

@@ -7,6 +7,8 @@
 using namespace cadre::launch;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(launch_keeper_machine)
+
 namespace {
 
 const steady_point start{};
@@ -40,8 +42,6 @@ keeper_machine company() {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(launch_keeper_machine)
 
 BOOST_AUTO_TEST_CASE(a_new_child_is_started) {
   keeper_machine machine;

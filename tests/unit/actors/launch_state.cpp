@@ -15,6 +15,8 @@ using namespace cadre;
 using namespace cadre::launch;
 using cadre::testing::temp_folder;
 
+BOOST_AUTO_TEST_SUITE(launch_state)
+
 namespace {
 
 mode_t mode_of(const std::string& path) {
@@ -64,8 +66,6 @@ runtime sample(const std::string& state) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(launch_state)
 
 BOOST_AUTO_TEST_CASE(the_folder_is_private) {
   const temp_folder folder;

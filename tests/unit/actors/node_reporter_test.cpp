@@ -10,6 +10,8 @@ using namespace cadre::actors;
 using namespace cadre::test;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(node_reporter_test)
+
 namespace {
 
 /// A life that passes on what it is told to say.
@@ -63,8 +65,6 @@ struct reporter_fixture : desk_fixture {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(node_reporter_test)
 
 BOOST_FIXTURE_TEST_CASE(a_node_that_starts_reports_itself, reporter_fixture) {
   BOOST_REQUIRE(d.got.size() == 1u);

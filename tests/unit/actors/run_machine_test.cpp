@@ -63,9 +63,9 @@ std::string describe(const command_body& body) {
 }
 
 /// A run whose commands are numbered in the order in which they were first sent.
-struct script {
-  script() : machine{grant(), agent()} {}
-  explicit script(const config::agent& a) : machine{grant(), a} {}
+struct run_script {
+  run_script() : machine{grant(), agent()} {}
+  explicit run_script(const config::agent& a) : machine{grant(), a} {}
 
   std::string out(std::string_view bytes) { return note(machine.on_stdout(bytes)); }
   std::string exit(const exit_info& e) { return note(machine.on_exit(e)); }
@@ -130,7 +130,7 @@ struct script {
 BOOST_AUTO_TEST_SUITE(run_machine_lines)
 
 BOOST_AUTO_TEST_CASE(each_line_becomes_a_command_as_it_arrives) {
-  script s;
+  run_script s;
   BOOST_CHECK_EQUAL(s.out(journal_line_of("one") +
                           R"({"type":"metric","name":"m","value":2})"
                           "\n" +
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(ids_come_from_run_and_line_so_that_a_repeat_is_the_same) {
                             "\n"
                             R"({"type":"output","dataset":"package","row":{}})"
                             "\n";
-  script s, again;
+  run_script s, again;
   s.out(lines);
   for (const char c : lines) again.out({&c, 1});
   BOOST_REQUIRE_EQUAL(s.sent.size(), 3u);
@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(ids_come_from_run_and_line_so_that_a_repeat_is_the_same) {
 }
 
 BOOST_AUTO_TEST_CASE(an_id_that_the_agent_chose_stays) {
-  script s;
+  run_script s;
   s.out(R"({"type":"task","mode":"a","id":"0190a6a0-0000-7000-8000-000000000001"})"
         "\n");
   BOOST_CHECK_EQUAL(s.body<task_add>(0).id.text, "0190a6a0-0000-7000-8000-000000000001");
@@ -180,7 +180,7 @@ BOOST_AUTO_TEST_CASE(an_id_that_the_agent_chose_stays) {
 BOOST_AUTO_TEST_CASE(many_rows_are_split_without_a_gap) {
   auto a = agent();
   a.outputs.push_back({"other", {"name"}, output_mode::replace});
-  script s{a};
+  run_script s{a};
   std::string rows;
   for (int i = 0; i < 2'500; ++i) rows += (i ? "," : "") + std::string{R"({"n":)"} + std::to_string(i) + "}";
   const auto line = R"({"type":"output","dataset":"package","rows":[)" + rows + "]}\n";
@@ -198,7 +198,7 @@ BOOST_AUTO_TEST_CASE(many_rows_are_split_without_a_gap) {
 }
 
 BOOST_AUTO_TEST_CASE(large_rows_are_split_by_bytes) {
-  script s;
+  run_script s;
   const std::string row = R"({"x":")" + std::string(120'000, 'x') + "\"}";
   s.out(R"({"type":"output","dataset":"package","rows":[)" + row + "," + row + "," + row + "," + row + "]}\n");
   std::int64_t next = 0;
@@ -215,7 +215,7 @@ BOOST_AUTO_TEST_CASE(large_rows_are_split_by_bytes) {
 }
 
 BOOST_AUTO_TEST_CASE(an_output_without_rows_is_still_an_output) {
-  script s;
+  run_script s;
   BOOST_CHECK_EQUAL(s.out(R"({"type":"output","dataset":"package","rows":[]})"
                           "\n"),
                     "package 0+0");
@@ -224,7 +224,7 @@ BOOST_AUTO_TEST_CASE(an_output_without_rows_is_still_an_output) {
 BOOST_AUTO_TEST_CASE(only_one_progress_is_on_its_way) {
   const std::string line = R"({"type":"progress","done":1})"
                            "\n";
-  script s;
+  run_script s;
   BOOST_CHECK_EQUAL(s.out(line + line + line), "progress {\"done\":1}");
   BOOST_CHECK_EQUAL(s.out(line), "");
   BOOST_CHECK_EQUAL(s.commit(0), "");
@@ -236,7 +236,7 @@ BOOST_AUTO_TEST_SUITE_END()
 BOOST_AUTO_TEST_SUITE(run_machine_ends)
 
 BOOST_AUTO_TEST_CASE(the_run_is_complete_only_after_all_else_is_durable) {
-  script s;
+  run_script s;
   s.out(journal_line_of("one") + journal_line_of("two"));
   s.out(end_line);
   BOOST_CHECK_EQUAL(s.exit(exited(0)), "");
@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(the_run_is_complete_only_after_all_else_is_durable) {
 }
 
 BOOST_AUTO_TEST_CASE(a_process_that_fails_fails_the_run_with_its_stderr) {
-  script s;
+  run_script s;
   s.out(journal_line_of("one"));
   BOOST_CHECK_EQUAL(s.exit(exited(3, "Traceback")), "fail exit_code again");
   BOOST_CHECK_EQUAL(s.body<run_fail>(1).stderr_tail, "Traceback");
@@ -263,7 +263,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_fails_fails_the_run_with_its_stderr) {
 }
 
 BOOST_AUTO_TEST_CASE(what_a_repeat_would_not_heal_is_not_retried) {
-  script s;
+  run_script s;
   exit_info none;
   none.how = exit_info::end::not_started;
   none.start_error = {errc::command_not_found, "no such program"};
@@ -271,7 +271,7 @@ BOOST_AUTO_TEST_CASE(what_a_repeat_would_not_heal_is_not_retried) {
 }
 
 BOOST_AUTO_TEST_CASE(bad_output_kills_and_stays_the_cause) {
-  script s;
+  run_script s;
   BOOST_CHECK_EQUAL(s.out(journal_line_of("one") + "garbage\n" + journal_line_of("two")), "journal 1 one; kill");
   BOOST_CHECK_EQUAL(s.out(journal_line_of("three")), "");
   BOOST_CHECK_EQUAL(s.exit(stopped()), "fail bad_output again");
@@ -282,13 +282,13 @@ BOOST_AUTO_TEST_CASE(bad_output_kills_and_stays_the_cause) {
 BOOST_AUTO_TEST_CASE(too_much_output_kills) {
   auto a = agent();
   a.run.output_bytes_max = 100;
-  script s{a};
+  run_script s{a};
   BOOST_CHECK_EQUAL(s.out(journal_line_of(std::string(200, 'x'))), "kill");
   BOOST_CHECK_EQUAL(s.exit(stopped()), "fail too_large final");
 }
 
 BOOST_AUTO_TEST_CASE(rejected_output_fails_the_run_with_the_writers_reason) {
-  script s;
+  run_script s;
   s.out(R"({"type":"output","dataset":"package","row":{}})"
         "\n");
   s.out(journal_line_of("one"));
@@ -299,7 +299,7 @@ BOOST_AUTO_TEST_CASE(rejected_output_fails_the_run_with_the_writers_reason) {
 }
 
 BOOST_AUTO_TEST_CASE(output_rejected_after_the_process_ended_fails_the_run) {
-  script s;
+  run_script s;
   s.out(journal_line_of("one"));
   s.out(end_line);
   BOOST_CHECK_EQUAL(s.exit(exited(0)), "");
@@ -308,7 +308,7 @@ BOOST_AUTO_TEST_CASE(output_rejected_after_the_process_ended_fails_the_run) {
 }
 
 BOOST_AUTO_TEST_CASE(a_refused_completion_becomes_a_failure) {
-  script s;
+  run_script s;
   s.out(end_line);
   BOOST_CHECK_EQUAL(s.exit(exited(0)), "complete {\"n\":1} [] [\"rest\"]");
   BOOST_CHECK_EQUAL(s.reject(0, errc::refused), "fail refused final");
@@ -316,7 +316,7 @@ BOOST_AUTO_TEST_CASE(a_refused_completion_becomes_a_failure) {
 }
 
 BOOST_AUTO_TEST_CASE(a_refused_failure_ends_the_run_all_the_same) {
-  script s;
+  run_script s;
   s.exit(exited(1));
   BOOST_CHECK_EQUAL(s.reject(0, errc::not_found), "over exit_code");
   BOOST_CHECK_EQUAL(s.sent.size(), 1u);
@@ -324,7 +324,7 @@ BOOST_AUTO_TEST_CASE(a_refused_failure_ends_the_run_all_the_same) {
 
 BOOST_AUTO_TEST_CASE(a_repeat_is_the_same_command) {
   for (const auto status : {outcome_status::busy, outcome_status::in_doubt}) {
-    script s;
+    run_script s;
     s.out(journal_line_of("one"));
     BOOST_CHECK_EQUAL(s.outcome_of(0, status), "again journal 1 one");
     BOOST_CHECK_EQUAL(s.last.id.text, s.sent[0].id.text);
@@ -335,7 +335,7 @@ BOOST_AUTO_TEST_CASE(a_repeat_is_the_same_command) {
 }
 
 BOOST_AUTO_TEST_CASE(the_last_command_is_repeated_too) {
-  script s;
+  run_script s;
   s.exit(exited(1));
   BOOST_CHECK_EQUAL(s.outcome_of(0, outcome_status::in_doubt), "again fail exit_code again");
   BOOST_CHECK_EQUAL(s.commit(0), "over exit_code");
@@ -347,7 +347,7 @@ BOOST_AUTO_TEST_SUITE(run_machine_replaced)
 
 BOOST_AUTO_TEST_CASE(a_stale_attempt_or_epoch_ends_in_silence) {
   for (const auto code : {errc::stale_attempt, errc::stale_epoch}) {
-    script s;
+    run_script s;
     s.out(journal_line_of("one") + journal_line_of("two"));
     BOOST_CHECK_EQUAL(s.reject(0, code), "kill");
     BOOST_CHECK_EQUAL(s.reject(1, code), "");
@@ -357,20 +357,20 @@ BOOST_AUTO_TEST_CASE(a_stale_attempt_or_epoch_ends_in_silence) {
 }
 
 BOOST_AUTO_TEST_CASE(a_completion_that_comes_too_late_ends_in_silence) {
-  script s;
+  run_script s;
   s.out(end_line);
   s.exit(exited(0));
   BOOST_CHECK_EQUAL(s.reject(0, errc::stale_attempt), "over stale_attempt superseded");
 }
 
 BOOST_AUTO_TEST_CASE(a_failure_that_comes_too_late_ends_in_silence) {
-  script s;
+  run_script s;
   s.exit(exited(1));
   BOOST_CHECK_EQUAL(s.reject(0, errc::stale_attempt), "over exit_code superseded");
 }
 
 BOOST_AUTO_TEST_CASE(a_revoked_run_is_killed_and_says_nothing) {
-  script s;
+  run_script s;
   s.out(journal_line_of("one"));
   BOOST_CHECK_EQUAL(s.revoke(), "kill");
   BOOST_CHECK_EQUAL(s.revoke(), "");
@@ -381,7 +381,7 @@ BOOST_AUTO_TEST_CASE(a_revoked_run_is_killed_and_says_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(a_run_revoked_after_its_process_ended_says_nothing_more) {
-  script s;
+  run_script s;
   s.out(journal_line_of("one"));
   s.out(end_line);
   s.exit(exited(0));
@@ -390,7 +390,7 @@ BOOST_AUTO_TEST_CASE(a_run_revoked_after_its_process_ended_says_nothing_more) {
 }
 
 BOOST_AUTO_TEST_CASE(a_stopped_agent_hands_its_task_back) {
-  script s;
+  run_script s;
   s.out(journal_line_of("one"));
   BOOST_CHECK_EQUAL(s.stop(), "kill");
   BOOST_CHECK_EQUAL(s.stop(), "");
@@ -400,7 +400,7 @@ BOOST_AUTO_TEST_CASE(a_stopped_agent_hands_its_task_back) {
 }
 
 BOOST_AUTO_TEST_CASE(a_stop_after_the_last_command_waits_for_its_answer) {
-  script s;
+  run_script s;
   s.out(end_line);
   s.exit(exited(0));
   BOOST_CHECK_EQUAL(s.stop(), "");
@@ -408,7 +408,7 @@ BOOST_AUTO_TEST_CASE(a_stop_after_the_last_command_waits_for_its_answer) {
 }
 
 BOOST_AUTO_TEST_CASE(the_first_cause_outlives_a_stop) {
-  script s;
+  run_script s;
   s.out(journal_line_of("one"));
   s.reject(0, errc::storage);
   BOOST_CHECK_EQUAL(s.stop(), "");
@@ -420,7 +420,7 @@ BOOST_AUTO_TEST_SUITE_END()
 BOOST_AUTO_TEST_SUITE(run_machine_flow)
 
 BOOST_AUTO_TEST_CASE(a_fast_writer_waits_until_its_output_is_durable) {
-  script s;
+  run_script s;
   const auto line = journal_line_of(std::string(500'000, 'x'));
   for (int i = 0; i < 8; ++i) BOOST_CHECK(s.out(line).find("pause") == std::string::npos);
   BOOST_CHECK(s.out(line).ends_with("; pause"));
@@ -433,7 +433,7 @@ BOOST_AUTO_TEST_CASE(a_fast_writer_waits_until_its_output_is_durable) {
 }
 
 BOOST_AUTO_TEST_CASE(many_small_lines_count_as_well) {
-  script s;
+  run_script s;
   std::string all;
   std::size_t lines = 0;
   for (; lines < 200'000 && all.find("pause") == std::string::npos; ++lines) all = s.out(journal_line_of(""));
@@ -442,7 +442,7 @@ BOOST_AUTO_TEST_CASE(many_small_lines_count_as_well) {
 }
 
 BOOST_AUTO_TEST_CASE(a_paused_process_can_still_be_stopped) {
-  script s;
+  run_script s;
   const auto line = journal_line_of(std::string(500'000, 'x'));
   for (int i = 0; i < 9; ++i) s.out(line);
   BOOST_CHECK_EQUAL(s.stop(), "kill");

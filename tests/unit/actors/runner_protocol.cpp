@@ -9,6 +9,8 @@ using namespace cadre;
 using namespace cadre::actors;
 namespace data = boost::unit_test::data;
 
+BOOST_AUTO_TEST_SUITE(runner_protocol)
+
 namespace {
 
 constexpr std::string_view end_line = R"({"type":"response","agent":"ceo.a","timestamp":"2026-01-01T00:00:00Z"})"
@@ -78,8 +80,6 @@ const std::string sample_run =
     std::string{end_line};
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(runner_protocol)
 
 BOOST_AUTO_TEST_CASE(a_run_is_read) {
   protocol_reader reader{{}};

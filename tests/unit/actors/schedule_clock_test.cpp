@@ -8,6 +8,8 @@ using namespace cadre;
 using namespace cadre::actors;
 using namespace std::chrono_literals;
 
+BOOST_AUTO_TEST_SUITE(schedule_clock_test)
+
 namespace {
 
 timestamp at(const std::string& iso) {
@@ -35,8 +37,6 @@ std::string joined(const std::vector<schedule_clock::due>& fired) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(schedule_clock_test)
 
 BOOST_AUTO_TEST_CASE(it_fires_at_the_moment_and_once) {
   schedule_clock clock{{schedule("ten", "*/10 * * * *")}, at("2026-11-21T08:05:30Z")};

@@ -9,6 +9,8 @@ using enum restart_type;
 using kind = on::order::kind;
 
 /// Run-time orders and their answers (`REQUEST OUTCOME`); named after OTP's supervisor_SUITE where it has the case.
+BOOST_AUTO_TEST_SUITE(supervision_children)
+
 namespace {
 
 std::string list(const stage& s) {
@@ -36,8 +38,6 @@ std::string add(stage& s, std::uint64_t request = 0, const std::string& id = {})
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(supervision_children)
 
 BOOST_AUTO_TEST_CASE(child_adm) {
   stage s{flags(), {kid("a"), kid("b")}};

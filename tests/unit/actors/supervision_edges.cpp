@@ -8,6 +8,8 @@
 using namespace cadre;
 using namespace cadre::actors::supervision;
 
+BOOST_AUTO_TEST_SUITE(supervision_edges)
+
 namespace {
 
 struct sent_order {
@@ -75,8 +77,6 @@ struct desk {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(supervision_edges)
 
 BOOST_FIXTURE_TEST_CASE(a_down_that_overtakes_the_answer_to_the_start_is_told_after_it, desk) {
   sut.start(boss, child);

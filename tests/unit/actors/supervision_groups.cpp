@@ -1,3 +1,4 @@
+#include "agent_state_text.hpp"
 #include "supervision_script.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -7,12 +8,6 @@ using namespace cadre::actors::supervision;
 using namespace cadre::actors::supervision::script;
 using enum restart_type;
 using kind = on::order::kind;
-
-namespace std {
-static ostream& operator<<(ostream& out, cadre::agent_state s) {
-  return out << cadre::to_text(s);
-}
-}  // namespace std
 
 BOOST_AUTO_TEST_SUITE(supervision_groups)
 

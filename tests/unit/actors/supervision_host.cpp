@@ -1,3 +1,4 @@
+#include "agent_state_text.hpp"
 #include "supervision_fleet.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -6,16 +7,12 @@ using namespace cadre;
 using namespace cadre::actors::supervision;
 using namespace cadre::actors::supervision::fleet;
 
-namespace std {
-static ostream& operator<<(ostream& out, cadre::agent_state s) {
-  return out << cadre::to_text(s);
-}
-}  // namespace std
+BOOST_AUTO_TEST_SUITE(supervision_host)
 
 namespace {
 
 /// One node: a ceo with a manager of two workers, and one more worker.
-struct one_node : stage {
+struct one_node : fleet::stage {
   one_node() {
     company->agents = {agent("ceo", {"n1"}, true), agent("ceo.data", {"n1"}, true), agent("ceo.data.ingest", {"n1"}),
                        agent("ceo.data.audit", {"n1"}), agent("ceo.ops", {"n1"})};
@@ -24,8 +21,6 @@ struct one_node : stage {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(supervision_host)
 
 BOOST_FIXTURE_TEST_CASE(a_company_starts_in_order_and_stops_in_reverse, one_node) {
   lead("n1");

@@ -13,6 +13,8 @@ using kind = on::order::kind;
 
 /// Every cell of strategy, restart type, exit reason and position; the cases bear the names of those in OTP's
 /// supervisor_SUITE that ask the same.
+BOOST_AUTO_TEST_SUITE(supervision_matrix)
+
 namespace {
 
 constexpr std::array strategies{restart_strategy::one_for_one, restart_strategy::one_for_all,
@@ -135,8 +137,6 @@ bool gives_up(int levels, std::int64_t intensity, int& lives) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(supervision_matrix)
 
 BOOST_AUTO_TEST_CASE(permanent_normal) {
   each_cell(permanent, exit_reason::normal, true);

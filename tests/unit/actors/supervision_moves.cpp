@@ -6,12 +6,14 @@ using namespace cadre;
 using namespace cadre::actors::supervision;
 using namespace cadre::actors::supervision::fleet;
 
+BOOST_AUTO_TEST_SUITE(supervision_moves)
+
 namespace {
 
 constexpr auto lease = milliseconds{6'000};  ///< Lease and a beat.
 
 /// A ceo on n1, else n3; its worker w on n2, else n3.
-struct three_nodes : stage {
+struct three_nodes : fleet::stage {
   three_nodes() {
     company->agents = {agent("ceo", {"n1", "n3"}, true), agent("ceo.w", {"n2", "n3"})};
     for (const auto* name : {"n1", "n2", "n3"}) node(name);
@@ -24,7 +26,7 @@ struct three_nodes : stage {
 };
 
 /// A branch on n2, else n3, with a worker on n1 and one that goes wherever the branch may.
-struct branch_of_n2 : stage {
+struct branch_of_n2 : fleet::stage {
   branch_of_n2() {
     company->agents = {agent("ceo", {"n1"}, true), agent("ceo.data", {"n2", "n3"}, true), agent("ceo.data.far", {"n1"}),
                        agent("ceo.data.near", {"n2", "n3"})};
@@ -36,8 +38,6 @@ struct branch_of_n2 : stage {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(supervision_moves)
 
 BOOST_FIXTURE_TEST_CASE(a_drained_node_s_agent_moves_and_comes_back, three_nodes) {
   begin();

@@ -1,4 +1,5 @@
 #include "actors/supervision/node_registry.hpp"
+#include "agent_state_text.hpp"
 #include "supervision_fleet.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -7,16 +8,12 @@ using namespace cadre;
 using namespace cadre::actors::supervision;
 using namespace cadre::actors::supervision::fleet;
 
-namespace std {
-static ostream& operator<<(ostream& out, cadre::agent_state s) {
-  return out << cadre::to_text(s);
-}
-}  // namespace std
+BOOST_AUTO_TEST_SUITE(supervision_nodes)
 
 namespace {
 
 /// A ceo on n1; a branch on n2 with a worker on n1 and one on n2; a worker of the ceo on n2.
-struct two_nodes : stage {
+struct two_nodes : fleet::stage {
   two_nodes() {
     company->agents = {agent("ceo", {"n1"}, true), agent("ceo.data", {"n2"}, true), agent("ceo.data.far", {"n1"}),
                        agent("ceo.data.near", {"n2"}), agent("ceo.ops", {"n2"})};
@@ -28,8 +25,6 @@ struct two_nodes : stage {
 constexpr auto lease = milliseconds{6'000};  ///< Lease and a beat.
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(supervision_nodes)
 
 BOOST_FIXTURE_TEST_CASE(children_elsewhere_start_in_order_and_stop_in_reverse, two_nodes) {
   lead("n1");
@@ -120,7 +115,7 @@ BOOST_FIXTURE_TEST_CASE(a_node_that_comes_back_with_a_new_life_gets_its_children
   BOOST_TEST(log->take() == "-ceo.data.far@n1 +ceo.data.far@n1");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_child_whose_node_is_not_there_yet_holds_up_nobody, stage) {
+BOOST_FIXTURE_TEST_CASE(a_child_whose_node_is_not_there_yet_holds_up_nobody, fleet::stage) {
   company->agents = {agent("ceo", {"n1"}, true), agent("ceo.a", {"n2"}), agent("ceo.b", {"n2"}),
                      agent("ceo.c", {"n1"})};
   node("n1");
@@ -135,7 +130,8 @@ BOOST_FIXTURE_TEST_CASE(a_child_whose_node_is_not_there_yet_holds_up_nobody, sta
   BOOST_TEST(log->take() == "+ceo.a@n2 +ceo.b@n2");
 }
 
-BOOST_FIXTURE_TEST_CASE(children_of_a_lost_node_start_on_the_next_of_their_nodes_and_the_stray_is_stopped, stage) {
+BOOST_FIXTURE_TEST_CASE(children_of_a_lost_node_start_on_the_next_of_their_nodes_and_the_stray_is_stopped,
+                        fleet::stage) {
   company->agents = {agent("ceo", {"n1"}, true), agent("ceo.a", {"n2", "n3"})};
   company->agents[1].failback = failback_rule::never;
   for (const auto* name : {"n1", "n2", "n3"}) node(name);
@@ -151,7 +147,7 @@ BOOST_FIXTURE_TEST_CASE(children_of_a_lost_node_start_on_the_next_of_their_nodes
   BOOST_TEST(last_report("ceo.a")->state == agent_state::running);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_node_that_is_stopped_hands_its_children_over, stage) {
+BOOST_FIXTURE_TEST_CASE(a_node_that_is_stopped_hands_its_children_over, fleet::stage) {
   company->agents = {agent("ceo", {"n1"}, true), agent("ceo.m", {"n2", "n1"}, true), agent("ceo.m.a", {"n3"}),
                      agent("ceo.b", {"n2", "n3"})};
   for (const auto* name : {"n1", "n2", "n3"}) node(name);
@@ -238,7 +234,7 @@ BOOST_FIXTURE_TEST_CASE(a_new_root_adopts_what_the_old_one_left, two_nodes) {
   BOOST_TEST(log->take() == "-ceo.ops@n2 -ceo.data.near@n2 -ceo.data.far@n1 -ceo.data@n2 -ceo@n1");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_full_node_gets_no_more_and_what_waits_gets_the_place_that_is_free, stage) {
+BOOST_FIXTURE_TEST_CASE(a_full_node_gets_no_more_and_what_waits_gets_the_place_that_is_free, fleet::stage) {
   company->agents = {agent("ceo", {"n1"}, true), agent("ceo.a", {"n2"}), agent("ceo.b", {"n2", "n3"}),
                      agent("ceo.c", {"n2"})};
   for (auto& a : company->agents) a.failback = failback_rule::never;
@@ -256,7 +252,7 @@ BOOST_FIXTURE_TEST_CASE(a_full_node_gets_no_more_and_what_waits_gets_the_place_t
   BOOST_TEST(last_report("ceo.c")->state == agent_state::running);
 }
 
-BOOST_FIXTURE_TEST_CASE(twins_of_a_branch_come_to_rest_as_one, stage) {
+BOOST_FIXTURE_TEST_CASE(twins_of_a_branch_come_to_rest_as_one, fleet::stage) {
   company->agents = {agent("ceo", {"n1"}, true), agent("ceo.m", {"n2", "n3"}, true), agent("ceo.m.a", {"n2", "n3"})};
   for (auto& a : company->agents) a.failback = failback_rule::never;
   for (const auto* name : {"n1", "n2", "n3"}) node(name);

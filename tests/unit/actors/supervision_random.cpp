@@ -11,6 +11,8 @@ using namespace cadre;
 using namespace cadre::actors::supervision;
 using namespace cadre::actors::supervision::script;
 
+BOOST_AUTO_TEST_SUITE(supervision_random)
+
 namespace {
 
 enum class body : std::uint8_t { none, starting, alive, asked_to_stop };
@@ -185,8 +187,6 @@ class world {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(supervision_random)
 
 BOOST_AUTO_TEST_CASE(no_script_breaks_a_promise) {
   for (unsigned seed = 1; seed <= 20'000; ++seed) {

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <string>
 
+BOOST_AUTO_TEST_SUITE(cron)
+
 namespace {
 
 using cadre::timestamp;
@@ -28,8 +30,6 @@ struct vector_case {
   const char* after;
   const char* next;
 };
-
-BOOST_AUTO_TEST_SUITE(cron)
 
 // 2026-11-21 is a Saturday.
 BOOST_AUTO_TEST_CASE(next_fires) {

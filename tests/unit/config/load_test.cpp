@@ -7,6 +7,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+BOOST_AUTO_TEST_SUITE(loading)
+
 namespace {
 
 using namespace cadre::config;
@@ -26,8 +28,6 @@ const agent& at(const company& c, const std::string& path) {
   BOOST_REQUIRE_MESSAGE(found != nullptr, path);
   return *found;
 }
-
-BOOST_AUTO_TEST_SUITE(loading)
 
 BOOST_AUTO_TEST_CASE(order_paths_and_lookups) {
   const auto c = good(sample::text);

@@ -3,6 +3,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+BOOST_AUTO_TEST_SUITE(plans)
+
 namespace {
 
 using namespace cadre::config;
@@ -25,8 +27,6 @@ std::vector<std::string> steps(std::string_view after, std::string_view before =
 void expect(const std::vector<std::string>& found, const std::vector<std::string>& expected) {
   BOOST_TEST(found == expected, boost::test_tools::per_element());
 }
-
-BOOST_AUTO_TEST_SUITE(plans)
 
 BOOST_AUTO_TEST_CASE(nothing_changes) {
   BOOST_TEST(steps(sample::text).empty());

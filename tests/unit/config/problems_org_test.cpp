@@ -5,12 +5,12 @@
 #include <filesystem>
 #include <fstream>
 
+BOOST_AUTO_TEST_SUITE(org_problems)
+
 namespace {
 
 using namespace cadre::config;
 using namespace sample;
-
-BOOST_AUTO_TEST_SUITE(org_problems)
 
 BOOST_AUTO_TEST_CASE(shape_of_the_org) {
   const auto two = load_text(std::string(sample::text) + "  x: 1\n", "f");

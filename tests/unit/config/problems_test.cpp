@@ -1,11 +1,11 @@
 #include "broken.hpp"
 
+BOOST_AUTO_TEST_SUITE(problems)
+
 namespace {
 
 using namespace cadre::config;
 using namespace sample;
-
-BOOST_AUTO_TEST_SUITE(problems)
 
 BOOST_AUTO_TEST_CASE(the_sample_has_none) {
   const auto made = load_text(sample::text, "cadre.yaml");

@@ -5,6 +5,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+BOOST_AUTO_TEST_SUITE(units)
+
 namespace {
 
 using namespace cadre::config;
@@ -14,8 +16,6 @@ template <class T>
 std::string said(const cadre::result<T>& r) {
   return r ? std::string("no error") : r.error().message;
 }
-
-BOOST_AUTO_TEST_SUITE(units)
 
 BOOST_AUTO_TEST_CASE(durations_have_a_unit) {
   BOOST_TEST(parse_duration("250ms")->count() == 250);

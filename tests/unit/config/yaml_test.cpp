@@ -4,6 +4,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+BOOST_AUTO_TEST_SUITE(yaml_text)
+
 namespace {
 
 using namespace cadre::config;
@@ -31,8 +33,6 @@ std::string doubling(int lines) {
   }
   return yaml;
 }
-
-BOOST_AUTO_TEST_SUITE(yaml_text)
 
 BOOST_AUTO_TEST_CASE(texts_that_are_refused_whole) {
   const std::vector<bad_text> cases{
