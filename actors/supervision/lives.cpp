@@ -152,7 +152,8 @@ void lives::stop(const child_stop& order, answer reply) {
   const auto at = table_.find(key);
   if (at == table_.end() || !is_meant(at->second, order)) return reply(gone);
   auto& e = at->second;
-  if (e.next && same_supervisor(e.next->supervisor, order.supervisor)) {
+  // One that means this life alone leaves the start of the next.
+  if (!order.exact && e.next && same_supervisor(e.next->supervisor, order.supervisor)) {
     answer_all(e.next_waiters, not_started(order.child, e.next->token, {errc::cancelled, "a stop came after"}));
     e.next.reset();
     e.supervisor = order.supervisor;
@@ -235,7 +236,8 @@ bool lives::kill(const life_key& key) {
 
 void lives::depose(const agent_path& branch) {
   const auto at = table_.find({branch, true});
-  if (at == table_.end() || at->second.stopping) return;
+  if (at == table_.end()) return;
+  // Also one that is stopping already: it may wait for the end of children that are not its own any more.
   at->second.replaced = true;
   kill(at->second);
 }

@@ -114,8 +114,35 @@ void fleet::run_until(time_point end) {
   }
 }
 
+namespace {
+
+std::string child_text(const agent_path& path, bool branch) {
+  return (path.empty() ? "the root" : path.text) + (branch ? "/" : "");
+}
+
+/// What nodes say to each other about children, for the story of a seed.
+std::string in_words(const message& m) {
+  if (const auto* start = std::get_if<child_start>(&m))
+    return (start->adopt_only ? "is it with you: " : "start ") + child_text(start->child, start->branch);
+  if (const auto* stop = std::get_if<child_stop>(&m))
+    return fmt::format("stop{}{} {}", stop->exact ? " the twin" : "", stop->finish ? " when idle" : "",
+                       child_text(stop->child, stop->branch));
+  if (const auto* down = std::get_if<child_down>(&m))
+    return fmt::format("{} is down: {} {}", child_text(down->child, down->branch), to_text(down->reason),
+                       down->cause.message);
+  if (const auto* started = std::get_if<child_started>(&m)) {
+    const auto* how = started->error.code != errc::none ? "does not run" : started->adopted ? "ran already" : "runs";
+    return fmt::format("{} {} {}", started->child.text, how, started->error.message);
+  }
+  if (const auto* refused = std::get_if<error_reply>(&m)) return "refused: " + refused->error.message;
+  return std::holds_alternative<ack>(m) ? "heard" : "something else";
+}
+
+}  // namespace
+
 void fleet::request(node_process& from, const std::string& to, const message& order, std::uint64_t request) {
   if (from.dead()) return;
+  if (log.traced()) log.note("      {} to {}: {}", from.name, to, in_words(order));
   incoming_control in;
   in.request.body = order;
   in.reply_to = from.name + "." + std::to_string(++count_);
@@ -128,6 +155,7 @@ void fleet::request(node_process& from, const std::string& to, const message& or
 void fleet::reply(const std::string& from, const std::string& reply_to, const message& answer) {
   const auto at = asked_.find(reply_to);
   if (at == asked_.end()) return;
+  if (log.traced()) log.note("      {} answers {}: {}", from, reply_to, in_words(answer));
   bus.send(from, reply_to.substr(0, reply_to.find('.')), [who = at->second, answer] {
     const auto node = who.who.lock();
     if (node && !node->dead()) caf::anon_send(node->host, control_answer{who.request, answer});

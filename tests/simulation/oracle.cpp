@@ -62,11 +62,11 @@ void oracle::died(const agent_path& agent, const node_life_id& where, const inca
 
 void oracle::reported(const node_life_id& by, const agent_report& r) {
   log_.note("  {}: {} is {}{}{}", by.text, r.agent.text, to_text(r.state), r.cause.empty() ? "" : ": ", r.cause);
-  // A supervisor that was replaced may still say that what the other one has quarantined is stopped.
+  // A supervisor that was replaced may still say otherwise of what the other one has quarantined.
   const auto last = last_report_.find(r.agent);
-  const bool stays =
-      last != last_report_.end() && last->second.state == agent_state::quarantined && r.state == agent_state::stopped;
-  if (!stays) last_report_[r.agent] = r;
+  const bool stays = last != last_report_.end() && last->second.second.state == agent_state::quarantined &&
+                     (r.state == agent_state::stopped || last->second.first != by);
+  if (!stays) last_report_[r.agent] = {by, r};
   if (r.state == agent_state::quarantined) quarantines_.emplace_back(by, r);
   count_restart(by, r);
 }
@@ -120,9 +120,10 @@ std::string oracle::why_down(const agent_path& agent, bool tight) const {
   for (auto at = agent; !at.empty(); at = at.parent()) {
     const auto r = last_report_.find(at);
     if (r == last_report_.end()) continue;
-    if (r->second.state == agent_state::quarantined) return "quarantined";
+    const auto state = r->second.second.state;
+    if (state == agent_state::quarantined) return "quarantined";
     const auto* spec = company_->find_agent(at);
-    if (r->second.state == agent_state::stopped && spec->restart != restart_type::permanent) return "ended";
+    if (state == agent_state::stopped && spec->restart != restart_type::permanent) return "ended";
   }
   return {};
 }

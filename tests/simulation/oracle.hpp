@@ -96,7 +96,7 @@ class oracle {
   std::unordered_map<incarnation_token, life> lives_;
   std::set<node_life_id> ended_;
   std::map<std::pair<node_life_id, agent_path>, window> windows_;  ///< By the branch and the node it lives on.
-  std::map<agent_path, agent_report> last_report_;
+  std::map<agent_path, std::pair<node_life_id, agent_report>> last_report_;
   std::vector<std::pair<node_life_id, agent_report>> quarantines_;
 };
 

@@ -75,6 +75,7 @@ class chronicle {
     if (on_)
       lines_.push_back(fmt::format("{:>7} ms  ", time_.ms()) + fmt::vformat(format, fmt::make_format_args(values...)));
   }
+  [[nodiscard]] bool traced() const { return on_; }
   [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
 
  private:
