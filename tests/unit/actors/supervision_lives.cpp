@@ -178,6 +178,19 @@ BOOST_FIXTURE_TEST_CASE(an_exact_stop_spares_every_other_life, table) {
   BOOST_TEST(take() == "stopped noconnection, down ceo.a noconnection, 0");
 }
 
+BOOST_FIXTURE_TEST_CASE(an_exact_stop_that_is_repeated_leaves_the_start_of_the_next_life, table) {
+  stubborn = true;
+  start("ceo.a", "t1", boss("ceo"));
+  exact = true;
+  stop_token = "t1";
+  stop("ceo.a", boss("ceo"));
+  start("ceo.a", "t2", boss("ceo"));
+  stop("ceo.a", boss("ceo"));
+  BOOST_TEST(take() == "started t1");
+  advance(milliseconds{600});
+  BOOST_TEST(take() == "stopped noconnection, stopped noconnection, down ceo.a noconnection, started t2");
+}
+
 BOOST_FIXTURE_TEST_CASE(a_late_stop_does_not_hit_the_next_life, table) {
   start("ceo.a", "t1", boss("ceo"));
   stop_token = "t1";
@@ -218,6 +231,25 @@ BOOST_FIXTURE_TEST_CASE(a_deposed_supervisor_ends_as_if_its_node_were_lost_and_t
   take();
   with([](lives& l) { l.depose({"ceo.m"}); });
   BOOST_TEST(take() == "branch ceo.m, down ceo.m noconnection, down ceo.m.a shutdown");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_deposed_supervisor_that_is_stopping_waits_for_nobody, table) {
+  stubborn = true;
+  start("ceo.m", "b1", boss("ceo"), true);
+  child_stop for_ever;
+  for_ever.child = {"ceo.m"};
+  for_ever.branch = true;
+  for_ever.shutdown_ms = -1;
+  for_ever.supervisor = boss("ceo");
+  with([&](lives& l) {
+    l.stop(for_ever, [this](const message& m) {
+      said.push_back("stopped " + std::string{to_text(std::get<child_down>(m).reason)});
+    });
+  });
+  advance(milliseconds{60'000});
+  BOOST_TEST(take() == "started b1");
+  with([](lives& l) { l.depose({"ceo.m"}); });
+  BOOST_TEST(take() == "branch ceo.m, stopped noconnection, down ceo.m noconnection");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_start_waits_for_the_end_of_the_life_that_is_being_stopped, table) {
