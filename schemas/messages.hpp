@@ -160,8 +160,10 @@ struct child_down {
   CADRE_FIELDS(child, branch, token, reason, cause, supervisor)
 };
 
-/// A person orders something of an agent or a node. `order`: `start`, `terminate`, `restart`, `kill`
-/// (agents; `start` and `terminate` of a manager mean its whole branch), `drain`, `undrain`.
+/// A person orders something of an agent or a node. `order`: `start`, `terminate`, `restart`, `add`, `delete`, `kill`
+/// (agents; all but `restart` and `kill` of a manager mean its whole branch), `drain`, `undrain`. Answered with ack
+/// once it is done; else with an error: not_found (it is for another node), refused (and why), timed_out (still being
+/// done).
 struct operator_order {
   static constexpr std::string_view kind = "operator_order";
   std::string order;

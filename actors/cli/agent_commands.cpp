@@ -97,8 +97,8 @@ int logs(const fleet_options& fleet, const std::string& path, std::int64_t limit
 
 int operate(const fleet_options& fleet, const std::string& order, const std::string& path) {
   session s{fleet};
-  const auto node = order_agent(s, order, path);
-  std::cout << order << " of " << path << " ordered on " << node << "\n";
+  const auto where = order_agent(s, order, path);
+  std::cout << order << " of " << path << (where.done ? ": done on " : ": still under way on ") << where.node << "\n";
   return exit_ok;
 }
 
@@ -163,6 +163,10 @@ void add_agent_commands(const application& a) {
                                     std::pair{"terminate",
                                               "Stop an agent, or a manager with all below it, until a "
                                               "start or a restart of its supervisor"},
+                                    std::pair{"delete",
+                                              "Have its supervisor forget an agent that was terminated: no restart of "
+                                              "its group brings it back, only `add` or a new life of the supervisor"},
+                                    std::pair{"add", "Give an agent that was deleted back to its supervisor"},
                                     std::pair{"restart", "Restart an agent; lifts a quarantine"},
                                     std::pair{"kill", "Kill an agent: its supervisor restarts it"}}) {
     sub = agent.add_command(order, help);

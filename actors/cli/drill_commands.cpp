@@ -186,7 +186,7 @@ pid_t driller::struck_pid(const strike& what) const {
 std::string driller::cause(const strike& what) {
   const auto process = " (pid " + std::to_string(what.pid) + (what.of_leader ? ", the leader)" : ")");
   if (what.kind == fault_kind::agent)
-    return what.target + ", killed on node " + order_agent(session_, "kill", what.target);
+    return what.target + ", killed on node " + order_agent(session_, "kill", what.target).node;
   if (what.kind == fault_kind::freeze) {
     const auto config = config::load_file(running().config);
     const auto time = config.value.timing.lease + freeze_beyond_lease;

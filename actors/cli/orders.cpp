@@ -13,7 +13,7 @@ void check_path(const std::string& path) {
     throw command_error{exit_usage, "'" + path + "' is not an agent's path, such as ceo.data.ingest"};
 }
 
-std::string order_agent(session& s, const std::string& order, const std::string& path) {
+ordered order_agent(session& s, const std::string& order, const std::string& path) {
   check_path(path);
   (void)s.row(queries::agent(s.company(), path), "agent " + path);
   operator_order body;
@@ -23,8 +23,13 @@ std::string order_agent(session& s, const std::string& order, const std::string&
   for (const auto& node : nlohmann::json::parse(s.rows(queries::nodes(s.company())))) {
     const auto answer = s.bus().request_wait(subjects::control(node["name"].get<std::string>()),
                                              s.bus().make_envelope("cli", 0, body), std::chrono::seconds{5});
-    if (answer && std::holds_alternative<ack>(answer->body)) return cell(node["name"]);
-    if (!answer) why = answer.error().message;
+    const auto name = cell(node["name"]);
+    if (answer && std::holds_alternative<ack>(answer->body)) return {name, true};
+    if (answer) continue;
+    why = answer.error().message;
+    if (answer.error().code == errc::timed_out) return {name, false};
+    // Only who supervises it can refuse.
+    if (answer.error().code == errc::refused) break;
   }
   throw command_error{exit_findings, why};
 }

@@ -62,7 +62,8 @@ void lives::start(const child_start& order, answer reply) {
   if (e.stopping && order.adopt_only) return void(e.asked.emplace_back(order, std::move(reply)));
   if (e.stopping) return queue_start(e, order, std::move(reply));
   hand_over(key, e, order.supervisor);
-  e.adopted_as = order.token;
+  // A late repetition of an earlier life's start must not give this one its name.
+  if (order.token > e.token) e.adopted_as = order.token;
   if (!e.starting) return reply(started(order, e.token));
   e.start_waiters.push_back([order, token = e.token, reply = std::move(reply)](const message& m) {
     const auto& result = std::get<child_started>(m);

@@ -47,7 +47,11 @@ caf::behavior node_host(caf::stateful_actor<node_host_state>* self, node_host_co
         core->stop_company(promise);
         return promise;
       },
-      [core](const node_order& in) { return order_answer{core->operate(in.order)}; },
+      [self, core](const node_order& in) -> caf::result<order_answer> {
+        auto promise = self->make_response_promise();
+        core->operate(in.order, [promise](const failure& problem) mutable { promise.deliver(order_answer{problem}); });
+        return promise;
+      },
   };
 }
 

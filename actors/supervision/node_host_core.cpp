@@ -156,8 +156,9 @@ void node_host_core::obey(const message& order, lives::answer reply) {
     return reply(ack{});
   }
   if (const auto* operate_on = std::get_if<operator_order>(&order)) {
-    const auto problem = operate(*operate_on);
-    return problem.code == errc::none ? reply(ack{}) : reply(refusal(problem.code, problem.message));
+    return operate(*operate_on, [reply](const failure& problem) {
+      problem.code == errc::none ? reply(ack{}) : reply(refusal(problem.code, problem.message));
+    });
   }
   reply(refusal(errc::unknown_kind, "a node takes child_start, child_stop, child_down and operator_order here"));
 }

@@ -7,6 +7,7 @@
 
 #include <caf/response_promise.hpp>
 
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -33,7 +34,9 @@ class node_host_core {
   void lead(epoch leader_epoch);
   void step_down();
   void stop_company(caf::response_promise asked);
-  failure operate(const operator_order& in);
+  /// `reply` hears how it ended, now or within `order_time`: code none, done; not_found, not for this node; refused,
+  /// and why; timed_out, it is still being done.
+  void operate(const operator_order& in, std::function<void(failure)> reply);
   void leave();
   /// The children of supervisors here leave this node, those of others by themselves once they hear of it.
   void drain(bool on);
@@ -45,6 +48,9 @@ class node_host_core {
     std::uint64_t request = 0;
   };
 
+  /// Has the supervisor `branch` on this node carry out an order about one of its children.
+  void order_child(const agent_path& branch, on::order::kind what, const agent_path& child,
+                   std::function<void(failure)> reply);
   [[nodiscard]] lives::seams seams_of_lives();
   [[nodiscard]] edges::seams seams_of_edges();
   caf::actor spawn(const child_start& order);

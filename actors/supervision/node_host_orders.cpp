@@ -13,11 +13,41 @@ namespace cadre::actors::supervision {
 
 namespace {
 
+/// How long a person waits for the end of an order: a stop may take as long as the agent's shutdown time allows.
+constexpr milliseconds order_time{4'000};
+
 std::optional<on::order::kind> kind_of(const std::string& order) {
   if (order == "start") return on::order::kind::start;
   if (order == "terminate") return on::order::kind::terminate;
   if (order == "restart") return on::order::kind::restart;
+  if (order == "add") return on::order::kind::add;
+  if (order == "delete") return on::order::kind::remove;
   return std::nullopt;
+}
+
+/// What a supervisor answered, for people.
+failure in_words(const act::answer& a, const agent_path& child) {
+  const auto refused = [&](const std::string& why) { return failure{errc::refused, child.text + why}; };
+  switch (a.how) {
+    case act::outcome::ok:
+      return {};
+    case act::outcome::not_found:
+      return refused(" was deleted from its supervisor, or is over: `cadre agent add` brings it back");
+    case act::outcome::already_started:
+    case act::outcome::running:
+      return refused(" runs");
+    case act::outcome::already_present:
+      return refused(" is there and does not run: `cadre agent start` starts it");
+    case act::outcome::restarting:
+      return refused(" waits for its restart or for a node: `cadre agent terminate` ends that");
+    case act::outcome::failed:
+      return refused(" did not start: " + a.cause.message);
+    case act::outcome::refused:
+      return refused(": " + a.cause.message);
+    case act::outcome::cancelled:
+      return refused(": another order came between, or its supervisor stops");
+  }
+  return {};
 }
 
 }  // namespace
@@ -73,27 +103,43 @@ void node_host_core::ended(const caf::down_msg& m) {
   quit_if_empty();
 }
 
-failure node_host_core::operate(const operator_order& in) {
+void node_host_core::operate(const operator_order& in, std::function<void(failure)> reply) {
   if (in.order == "drain" || in.order == "undrain") {
     drain(in.order == "drain");
-    return {};
+    return reply({});
   }
   const auto* agent = cfg_.company->find_agent(in.agent);
-  if (agent == nullptr) return {errc::not_found, in.agent.text + ": no such agent"};
+  if (agent == nullptr) return reply({errc::not_found, in.agent.text + ": no such agent"});
   if (in.order == "kill") {
-    if (lives_.kill({in.agent, false})) return {};
-    return {errc::not_found, in.agent.text + " does not run on " + cfg_.node};
+    if (lives_.kill({in.agent, false})) return reply({});
+    return reply({errc::not_found, in.agent.text + " does not run on " + cfg_.node});
   }
   const auto what = kind_of(in.order);
   if (!what)
-    return {errc::bad_value, "order: `" + in.order + "` is not one of start, terminate, restart, kill, drain, undrain"};
+    return reply({errc::bad_value, "order: `" + in.order +
+                                       "` is not one of start, terminate, restart, add, delete, kill, drain, undrain"});
   // A manager's agent belongs to its own branch; if that branch is down, a restart means the branch, like all else.
   const bool own_branch = what == on::order::kind::restart && agent->branch && lives_.find({in.agent, true});
   const auto branch = own_branch ? in.agent : in.agent.parent();
-  if (!lives_.find({branch, true}))
-    return {errc::not_found, "the supervisor of " + in.agent.text + " does not run on " + cfg_.node};
-  tell(branch, on::order{*what, in.agent});
-  return {};
+  order_child(branch, *what, in.agent, std::move(reply));
+}
+
+void node_host_core::order_child(const agent_path& branch, on::order::kind what, const agent_path& child,
+                                 std::function<void(failure)> reply) {
+  const auto supervisor = lives_.find({branch, true});
+  if (!supervisor) return reply({errc::not_found, "the supervisor of " + child.text + " does not run on " + cfg_.node});
+  child_order asked{on::order{what, child}};
+  if (what == on::order::kind::add) {
+    const auto plan = plan_branch(*cfg_.company, branch);
+    if (!plan) return reply(plan.error());
+    for (const auto& spec : plan->children)
+      if (spec.id == child && (spec.branch || child != branch)) asked.order.spec = spec;
+  }
+  self_->request(supervisor, order_time, std::move(asked))
+      .then([reply, child](const child_answer& a) { reply(in_words(a.what, child)); },
+            [reply, child](const caf::error&) {
+              reply({errc::timed_out, "the order about " + child.text + " is still being carried out"});
+            });
 }
 
 void node_host_core::drain(bool on) {

@@ -82,7 +82,8 @@ struct stop_company {};
 struct node_order {
   operator_order order;
 };
-/// Code none: it is being done. not_found: the agent or its supervisor is not on this node.
+/// Code none: it is done. not_found: the agent or its supervisor is not on this node. refused: it can't be done, and
+/// why. timed_out: it is still being done.
 struct order_answer {
   failure error;
 };

@@ -45,12 +45,31 @@ class Running(SharedCompanyCase):
         def state():
             return next(a["state"] for a in c.json("agent", "list") if a["path"] == worker)
 
-        c.run("agent", "terminate", worker)
+        self.assertIn("done on", c.run("agent", "terminate", worker).stdout)
         wait_for("it stops", lambda: state() == "stopped")
         task = c.add_task(worker)
         c.run("agent", "start", worker)
         wait_for("it runs", lambda: state() == "running")
         self.assertEqual(c.finished(task)["status"], "complete")
+
+    def test_an_agent_that_was_deleted_is_unknown_to_its_supervisor_until_it_is_added(self):
+        c = self.c
+        worker = "ceo.data.disks"
+
+        def refused(order, why):
+            self.assertIn(why, c.run("agent", order, worker, code=1).stderr)
+        refused("delete", "runs")
+        refused("add", "runs")
+        refused("start", "runs")
+        c.run("agent", "terminate", worker)
+        refused("add", "does not run")
+        c.run("agent", "delete", worker)
+        refused("start", "deleted")
+        refused("terminate", "deleted")
+        task = c.add_task(worker)
+        c.run("agent", "add", worker)
+        self.assertEqual(c.finished(task)["status"], "complete")
+        refused("add", "runs")
 
     def test_reading_changes_nothing(self):
         before = self.c.value("SELECT count(*) FROM cadre.event")

@@ -65,6 +65,7 @@ void oracle::reported(const node_life_id& by, const agent_report& r) {
   // A supervisor that was replaced may still say otherwise of what the other one has quarantined.
   const auto last = last_report_.find(r.agent);
   const bool stays = last != last_report_.end() && last->second.second.state == agent_state::quarantined &&
+                     r.state != agent_state::quarantined &&
                      (r.state == agent_state::stopped || last->second.first != by);
   if (!stays) last_report_[r.agent] = {by, r};
   if (r.state == agent_state::quarantined) quarantines_.emplace_back(by, r);

@@ -208,6 +208,15 @@ BOOST_FIXTURE_TEST_CASE(a_late_stop_does_not_hit_the_next_life, table) {
   BOOST_TEST(take() == "adopted t2, stopped shutdown, 0");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_late_repetition_of_an_earlier_start_and_stop_hits_nobody, table) {
+  start("ceo.a", "t2", boss("ceo"));
+  start("ceo.a", "t1", boss("ceo"));
+  stop_token = "t1";
+  stop("ceo.a", boss("ceo"));
+  with([this](lives& l) { said.push_back(std::to_string(l.size())); });
+  BOOST_TEST(take() == "started t2, adopted t2, stopped shutdown, 1");
+}
+
 BOOST_FIXTURE_TEST_CASE(a_question_waits_for_the_end_of_what_is_being_stopped_and_cancels_no_start, table) {
   stubborn = true;
   start("ceo.a", "t1", boss("ceo"));
