@@ -104,14 +104,15 @@ void look(leader* self, const leader_config& config) {
   if (s.stopping) return;
   self->delayed_send(self, look_every, caf::tick_atom_v);
   const steady_clock::time_point heard{steady_clock::duration{*s.database_heard}};
-  const auto may = s.reachable.look(config.bus->connected(), heard, steady_clock::now());
+  const auto may = s.reachable.look(config.bus->connected(), heard, *config.stands_aside, steady_clock::now());
   s.candidacy->allow(may.may_run);
   if (!s.writer || s.yielding) return;
   if (!may.may_reign) {
     s.yielding = true;
     s.commands.reset();
-    log::warn("{} hands over: no connection to the bus", config.node);
-    self->send_exit(s.writer, supervision::to_error({errc::unreachable, "no connection to the bus"}));
+    const auto* why = *config.stands_aside && config.bus->connected() ? "it drains" : "no connection to the bus";
+    log::warn("{} hands over: {}", config.node, why);
+    self->send_exit(s.writer, supervision::to_error({errc::unreachable, why}));
   } else if (s.ready && may.may_listen != static_cast<bool>(s.commands)) {
     if (may.may_listen) return take_commands(self, config);
     log::warn("{} takes no commands: the database is silent for a lease", config.node);

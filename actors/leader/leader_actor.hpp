@@ -30,6 +30,8 @@ struct leader_config {
   caf::actor commands;
   /// Signs of the database, see campaign, writer_outlets and storage::candidate. From any thread.
   std::function<void()> database_lost, database_heard;
+  /// Whether this node drains while another could lead. Written from any thread; never null.
+  std::shared_ptr<const std::atomic<bool>> stands_aside = std::make_shared<std::atomic<bool>>(false);
   bus::gate_limits command_gate;  ///< Commands between the bus and the writer's mailbox.
 };
 
@@ -52,8 +54,8 @@ struct leader_state {
 /// A control node's part in leading: runs for leader, and while it reigns keeps the writer, the event relay, the
 /// scheduler and the root of the tree. When the writer ends, for whatever reason, the reign is over: everything of it
 /// is stopped but the agents, which the next leader adopts, and the node runs again. It runs only with the bus in
-/// reach, and hands over soon after that is gone; while the database is silent for a lease it takes no commands: see
-/// `reach`. An exit message ends the reign in order and quits.
+/// reach, and hands over soon after that is gone, or when its node drains; while the database is silent for a lease it
+/// takes no commands: see `reach`. An exit message ends the reign in order and quits.
 caf::behavior leader_actor(caf::stateful_actor<leader_state>* self, leader_config config);
 
 }  // namespace cadre::actors

@@ -16,6 +16,7 @@
 #include <caf/scoped_actor.hpp>
 
 #include <array>
+#include <atomic>
 #include <iostream>
 #include <signal.h>
 #include <unistd.h>
@@ -116,6 +117,7 @@ class running_node {
     host.drained = [reporter = caf::actor_cast<caf::actor_addr>(reporter_)](bool draining) {
       if (auto target = caf::actor_cast<caf::actor>(reporter)) caf::anon_send(target, draining_atom_v, draining);
     };
+    host.stands_aside = [aside = stands_aside_](bool now) { *aside = now; };
     node_host_ = system.spawn(supervision::node_host, std::move(host));
     if (o.company->find_node(o.name)->has(node_role::control)) stand_for_leader(o, who.life);
     start_watchdog(o);
@@ -157,6 +159,7 @@ class running_node {
     c.bus = bus_;
     c.node_host = node_host_;
     c.commands = commands_;
+    c.stands_aside = stands_aside_;
     c.database_lost = [signs = signs_] { signs->lost_database(); };
     c.database_heard = [signs = signs_] { signs->heard_database(); };
     leader_ = system_.spawn<caf::detached>(leader_actor, std::move(c));
@@ -179,6 +182,7 @@ class running_node {
   std::shared_ptr<agent_directory> directory_ = std::make_shared<agent_directory>();
   std::shared_ptr<process_host> processes_;
   std::shared_ptr<pulse> signs_ = std::make_shared<pulse>();
+  std::shared_ptr<std::atomic<bool>> stands_aside_ = std::make_shared<std::atomic<bool>>(false);
   caf::actor commands_, reporter_, audit_reader_, node_host_, leader_, canary_;
   node_ears ears_;
   std::unique_ptr<watchdog> watchdog_;  ///< Last: it is the first to see anything else hang.

@@ -51,6 +51,9 @@ struct node_host_config {
   std::function<void(const agent_report& report)> reporter;
   /// Told when the node begins or ends to drain; as `reporter`. May be empty.
   std::function<void(bool draining)> drained;
+  /// Told when this node drains while another control node is there that does not, and when that ends; as `reporter`.
+  /// May be empty.
+  std::function<void(bool aside)> stands_aside;
   std::chrono::milliseconds heartbeat_interval{500};
   std::chrono::milliseconds start_time{30'000};      ///< For one agent to answer after its start.
   std::chrono::milliseconds request_timeout{2'000};  ///< For one try of an order to another node.

@@ -265,6 +265,7 @@ void node_host_core::apply(const std::vector<node_change>& changes) {
     log::info("node {}: {} {} (life {})", cfg_.node, change.node, what, change.life.text);
     edges_.changed(change);
   }
+  if (!changes.empty()) look_aside();
 }
 
 void node_host_core::beat() {

@@ -74,6 +74,8 @@ class node_host_core {
   [[nodiscard]] bool is_owed(const child_down& d) const;
   void apply(const std::vector<node_change>& changes);
   void report_quarantine(const child_report& in);
+  /// Looks whether another should lead.
+  void look_aside();
   void beat();
   void root_ended();
   void quit_if_empty();
@@ -92,6 +94,7 @@ class node_host_core {
   bool leads_ = false;
   bool root_wanted_ = false;
   bool leaving_ = false;
+  bool aside_ = false;
   std::size_t max_agents_ = 0;  ///< Of this node; 0: no limit.
   std::vector<caf::response_promise> stop_asked_;
 };

@@ -5,6 +5,7 @@
 #include <caf/exit_reason.hpp>
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -149,6 +150,19 @@ void node_host_core::drain(bool on) {
   beat();
   if (cfg_.drained) cfg_.drained(on);
   for (const auto& change : changes) edges_.changed(change);
+  look_aside();
+}
+
+void node_host_core::look_aside() {
+  const bool aside =
+      nodes_.draining() &&
+      std::any_of(cfg_.company->nodes.begin(), cfg_.company->nodes.end(), [this](const config::node& other) {
+        return other.name != cfg_.node && other.has(node_role::control) && nodes_.is_there(other.name) &&
+               !nodes_.is_draining(other.name);
+      });
+  if (aside == aside_) return;
+  aside_ = aside;
+  if (cfg_.stands_aside) cfg_.stands_aside(aside);
 }
 
 void node_host_core::leave() {

@@ -332,8 +332,9 @@ def findings(company, name, acked, before=""):
     url = urllib.parse.urlsplit(runtime["superuser_url"])._replace(path="/" + runtime["name"]).geturl()
     script = ("BEGIN; SET LOCAL session_replication_role = replica; " + (before and before + "; ") +
               f"SELECT what || ' ' || coalesce(id, '-') FROM ({parts}) found; ROLLBACK")
-    done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", script],
-                          capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False)
+    # Not as an argument: thousands of ids are longer than one may be.
+    done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "-"], input=script,
+                          capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
         raise AssertionError(done.stderr)
     return done.stdout.splitlines()

@@ -16,7 +16,7 @@ NAME = "chaos"
 NODES = ("one", "two", "three")
 SECONDS = float(os.environ.get("CADRE_CHAOS_SECONDS", "30"))
 SEED = int(os.environ.get("CADRE_CHAOS_SEED") or random.SystemRandom().randrange(1_000_000))
-SETTLE_S = 180
+SETTLE_S = 180 + SECONDS  # The load is more than is done meanwhile.
 
 # Appends a row with the id of its task; `spoil` in the payload leaves out what the auditor insists on.
 WORK = ("read -r request; task=${request#*'\"task\":'}; task=${task#*'\"id\":\"'}; task=${task%%'\"'*}; value=1; "

@@ -46,6 +46,21 @@ class Placement(CompanyCase):
         self.at(c, "left")
         self.assertEqual(c.value("SELECT count(*) FROM cadre.escalation"), 0)
 
+    def test_a_leader_that_drains_hands_over(self):
+        config = fleet("handed", response())
+        config["nodes"]["left"]["roles"] = ["control", "work"]
+        c = self.company(config)
+        c.start()
+        first = wait_for("somebody leads", c.leader)
+        other = "left" if first == "head" else "head"
+        c.run("drain", first, code=None)
+        wait_for(lambda: f"{other} leads\n{c.logs()}", lambda: c.leader() == other)
+        self.assertEqual(c.finished(c.add_task(WORKER))["status"], "complete")
+        # The last control node leads on: better one that is to go than none.
+        c.run("drain", other, code=None)
+        self.assertEqual(c.finished(c.add_task(WORKER))["status"], "complete")
+        self.assertEqual(c.leader(), other)
+
     def test_what_can_run_nowhere_else_stays_and_is_named(self):
         c = self.company(fleet("bound", response()))
         c.start()

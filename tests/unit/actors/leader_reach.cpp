@@ -12,11 +12,11 @@ constexpr reach::time_point start{1'000s};
 struct node {
   reach machine{2s};
   reach::time_point now = start, heard = start;
-  bool bus = true;
+  bool bus = true, aside = false;
 
   reach::rights after(std::chrono::milliseconds time) {
     now += time;
-    return machine.look(bus, heard, now);
+    return machine.look(bus, heard, aside, now);
   }
 };
 
@@ -54,6 +54,18 @@ BOOST_AUTO_TEST_CASE(while_the_database_is_silent_it_takes_no_commands_and_reign
   BOOST_TEST(same(after(1ms), {true, true, false}));
   heard = now;
   BOOST_TEST(same(after(1ms), {true, true, true}));
+}
+
+BOOST_AUTO_TEST_CASE(it_stands_aside_for_another_but_not_for_ever) {
+  aside = true;
+  heard = start + 1h;
+  BOOST_TEST(same(after(1s), {false, false, true}));
+  BOOST_TEST(same(after(6s), {false, false, true}));
+  BOOST_TEST(same(after(1ms), {true, true, true}));
+  aside = false;
+  after(1s);
+  aside = true;
+  BOOST_TEST(same(after(1s), {false, false, true}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
