@@ -1,9 +1,26 @@
 """run_python.py FOLDER REPORT REASONS [-k NAME]: runs FOLDER/test_*.py with unittest, writes `PASSED FAILED` to REPORT
-and appends a line for each failure, what failed and why, to REASONS."""
+and appends a line for each failure, what failed and why, to REASONS.
+
+SIGTERM, which is how a time limit ends it, fails the test that runs, lets it clean up, and starts no other."""
+import signal
 import sys
 import unittest
 
 REASON_CHARS = 300
+
+
+class TimeIsUp(Exception):
+    pass
+
+
+class Result(unittest.TextTestResult):
+    def startTestRun(self):
+        super().startTestRun()
+        signal.signal(signal.SIGTERM, self.end)
+
+    def end(self, *_):
+        self.stop()
+        raise TimeIsUp("the time limit of the suite")
 
 
 def reason(traceback: str) -> str:
@@ -17,7 +34,7 @@ def main(folder: str, report: str, reasons: str, options: list[str]) -> int:
     loader = unittest.TestLoader()
     if options[:1] == ["-k"]:
         loader.testNamePatterns = [f"*{options[1]}*"]
-    result = unittest.TextTestRunner(verbosity=2).run(loader.discover(folder))
+    result = unittest.TextTestRunner(verbosity=2, resultclass=Result).run(loader.discover(folder))
     broken = [(test.id(), reason(trace)) for test, trace in result.failures + result.errors]
     broken += [(test.id(), "was expected to fail, and passed") for test in result.unexpectedSuccesses]
     passed = result.testsRun - len(broken) - len(result.skipped)
