@@ -222,6 +222,26 @@ class Bus(Struck):
             self.servers.bus.hold(None)
             self.tells(lead, since[lead], "health: ok")
 
+    def home_of(self, agent):
+        """The node on which an agent runs; None while it does not."""
+        return next((a["node"] for a in self.c.json("agent", "list") if a["path"] == agent and a["state"] == "running"),
+                    None)
+
+    def test_a_work_node_cut_off_from_the_bus_alone_gives_its_agents_away_and_takes_them_back(self):
+        agent = "ceo.data.work-three"
+        wait_for(lambda: f"{agent} is at home\n{self.c.logs()}", lambda: self.home_of(agent) == "three")
+        with self.load() as load:
+            since = self.marks()
+            self.servers.bus.hold(self.c.node_pid("three"))
+            wait_for(lambda: f"{agent} runs elsewhere:\n{self.status()}\n{self.c.logs()}",
+                     lambda: self.home_of(agent) not in (None, "three"))
+            wait_for(lambda: f"work goes on without three\n{self.c.logs()}", self.more(load, 5))
+            self.tells("three", since["three"], "health: degraded: bus")
+            self.servers.bus.hold(None)
+            self.tells("three", since["three"], "health: ok")
+            wait_for(lambda: f"{agent} is back:\n{self.status()}\n{self.c.logs()}",
+                     lambda: self.home_of(agent) == "three")
+
     def test_a_bus_that_is_away_is_named_and_nobody_leads_without_it(self):
         with self.load() as load:
             since = self.marks()
@@ -271,6 +291,17 @@ class Database(Struck):
             self.servers.database.hold(None)
             self.tells(lead, since[lead], "health: ok")
             self.tells(lead, since[lead], "the writer's reign is over")
+
+    def test_a_work_node_cut_off_from_the_database_alone_works_on(self):
+        """Its auditors alone read there; what they had begun waits, and is decided afterwards."""
+        ended = f"SELECT count(*) FROM cadre.run WHERE company = '{NAME}' AND node = 'three' AND status = 'succeeded'"
+        with self.load():
+            epoch = self.c.json("status")["leader"]["epoch"]
+            self.servers.database.hold(self.c.node_pid("three"))
+            least = self.c.value(ended) + 5
+            wait_for(lambda: f"three works on\n{self.c.logs()}", lambda: self.c.value(ended) >= least)
+            self.assertEqual(self.c.json("status")["leader"]["epoch"], epoch, "it cost a leader")
+            self.servers.database.hold(None)
 
     def test_a_database_that_is_away_for_long_is_waited_for(self):
         with self.load() as load:
