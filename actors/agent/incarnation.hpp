@@ -1,9 +1,11 @@
 #pragma once
 
 #include "actors/command/command_client.hpp"
+#include "actors/supervision/exits.hpp"
 #include "agent_services.hpp"
 
 #include <caf/event_based_actor.hpp>
+#include <caf/sec.hpp>
 
 #include <chrono>
 #include <functional>
@@ -27,7 +29,8 @@ inline failure replaced_failure(const agent_path& agent) {
 
 /// Asks the writer for the epoch of this life and hands it to `then` once it is granted. Until then the agent lives and
 /// takes no work. Asks again for as long as the writer is away. A life that comes too late, because a newer one has its
-/// epoch, is sent `life_replaced`; refused for another reason, the actor quits with the cause.
+/// epoch, is sent `life_replaced`; refused for another reason, or without anybody to ask, the actor quits with the
+/// cause.
 inline void ask_for_epoch(caf::event_based_actor* self, const agent_services& services, const agent_path& agent,
                           const incarnation_token& token, std::function<void(epoch)> then) {
   incarnation_start start;
@@ -53,7 +56,10 @@ inline void ask_for_epoch(caf::event_based_actor* self, const agent_services& se
               throw std::runtime_error("the writer refused this life: " + answer.error.message);
             ask_for_epoch(self, services, agent, token, then);
           },
-          [self, services, agent, token, then](const caf::error&) {
+          [self, services, agent, token, then](const caf::error& problem) {
+            // Whoever is gone refuses at once, and would be asked without a pause.
+            if (problem == caf::sec::request_receiver_down)
+              return self->quit(supervision::to_error({errc::unreachable, "the node's command client is gone"}));
             ask_for_epoch(self, services, agent, token, then);
           });
 }
