@@ -60,7 +60,7 @@ lives::seams node_host_core::seams_of_lives() {
     return shutdown_ms(shutdown_of(*cfg_.company, path, branch));
   };
   use.set_timer = [this](std::uint64_t generation, milliseconds delay) {
-    set_timer(host_timer::kind::stop_expired, generation, delay);
+    set_timer(host_timer::kind::life_expired, generation, delay);
   };
   return use;
 }
@@ -232,8 +232,8 @@ void node_host_core::timer(const host_timer& t) {
       return edges_.retry(t.generation);
     case host_timer::kind::settled:
       return edges_.settle();
-    case host_timer::kind::stop_expired:
-      return lives_.stop_expired(t.generation);
+    case host_timer::kind::life_expired:
+      return lives_.expired(t.generation);
     case host_timer::kind::leave:
       log::warn("node {}: {} lives and {} DOWN notices are left behind", cfg_.node, lives_.size(), notices_.size());
       lives_.kill_all();

@@ -91,7 +91,7 @@ struct order_answer {
 
 /// A time is over. `generation` is of the request, life or notice concerned.
 struct host_timer {
-  enum class kind : std::uint8_t { beat, request_expired, retry, stop_expired, leave, settled };
+  enum class kind : std::uint8_t { beat, request_expired, retry, life_expired, leave, settled };
   kind what = kind::beat;
   std::uint64_t generation = 0;
 };
