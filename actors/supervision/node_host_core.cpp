@@ -16,15 +16,15 @@ namespace {
 /// Carries a supervisor's orders to the host of its node.
 class host_launcher final : public child_launcher {
  public:
-  host_launcher(caf::actor host, supervisor_ref supervisor)
+  host_launcher(caf::actor host, frozen<supervisor_ref> supervisor)
       : host_(std::move(host)), supervisor_(std::move(supervisor)) {}
-  void start(const child_spec& child) override { caf::anon_send(host_, start_order{supervisor_, child}); }
-  void stop(const child_spec& child) override { caf::anon_send(host_, stop_order{supervisor_, child}); }
+  void start(const frozen<child_spec>& child) override { caf::anon_send(host_, start_order{supervisor_, child}); }
+  void stop(const frozen<child_spec>& child) override { caf::anon_send(host_, stop_order{supervisor_, child}); }
   void report(const act::report& what) override { caf::anon_send(host_, child_report{supervisor_, what}); }
 
  private:
   caf::actor host_;
-  supervisor_ref supervisor_;
+  frozen<supervisor_ref> supervisor_;
 };
 
 message refusal(errc code, std::string text) {

@@ -35,17 +35,17 @@ struct children_answer {
 
 /// Start this child. Answered with one supervisor_input: started, start_failed or unavailable.
 struct start_order {
-  supervisor_ref supervisor;
-  child_spec child;
+  frozen<supervisor_ref> supervisor;
+  frozen<child_spec> child;
 };
 /// Stop this child. Answered with a supervisor_input: down.
 struct stop_order {
-  supervisor_ref supervisor;
-  child_spec child;
+  frozen<supervisor_ref> supervisor;
+  frozen<child_spec> child;
 };
 /// A child's state changed.
 struct child_report {
-  supervisor_ref supervisor;
+  frozen<supervisor_ref> supervisor;
   act::report what;
 };
 

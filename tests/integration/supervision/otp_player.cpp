@@ -104,8 +104,8 @@ class stage {
   class launcher final : public child_launcher {
    public:
     launcher(stage& owner, caf::actor supervisor) : owner_(owner), supervisor_(std::move(supervisor)) {}
-    void start(const child_spec& c) override { caf::anon_send(owner_.node_, start_order{{}, c}); }
-    void stop(const child_spec& c) override { caf::anon_send(owner_.node_, stop_order{{}, c}); }
+    void start(const frozen<child_spec>& c) override { caf::anon_send(owner_.node_, start_order{{}, c}); }
+    void stop(const frozen<child_spec>& c) override { caf::anon_send(owner_.node_, stop_order{{}, c}); }
     void report(const act::report&) override {}
 
    private:
