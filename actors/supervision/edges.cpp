@@ -31,7 +31,7 @@ bool edges::is_placed(const edge& e) {
 }
 
 std::string edges::place(const child_spec& child) const {
-  return child.nodes.empty() ? self_ : nodes_.first_open(child.nodes);
+  return child.nodes->empty() ? self_ : nodes_.first_open(child.nodes);
 }
 
 std::vector<edges::edge*> edges::by_path(const std::function<bool(const edge&)>& wanted) {

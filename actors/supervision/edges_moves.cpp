@@ -8,7 +8,7 @@ namespace cadre::actors::supervision {
 
 bool edges::all_heard(const child_spec& child) const {
   return settled_ ||
-         std::all_of(child.nodes.begin(), child.nodes.end(), [&](const auto& node) { return nodes_.is_there(node); });
+         std::all_of(child.nodes->begin(), child.nodes->end(), [&](const auto& node) { return nodes_.is_there(node); });
 }
 
 void edges::settle() {
@@ -22,7 +22,7 @@ void edges::settle() {
 bool edges::begin_seek(edge& e) {
   const auto key = key_of(e.spec);
   std::vector<seek> questions;
-  for (const auto& node : e.spec->nodes)
+  for (const auto& node : *e.spec->nodes)
     if (nodes_.is_there(node)) questions.push_back({key, {node, nodes_.life_of(node)}});
   // On the only node there is, the order to start adopts just as well.
   const bool only = questions.empty() || (questions.size() == 1 && questions.front().at.node == place(e.spec));
@@ -36,7 +36,7 @@ bool edges::begin_seek(edge& e) {
 void edges::ask_newcomer(const node_change& change) {
   std::vector<seek> questions;
   const auto may_have = [&](const edge& e) {
-    const auto& nodes = e.spec->nodes;
+    const auto& nodes = *e.spec->nodes;
     const bool listed = std::find(nodes.begin(), nodes.end(), change.node) != nodes.end();
     // What waits for a node is offered this one, and then sought.
     const bool known = is_placed(e) && e.at->node == change.node;
@@ -138,7 +138,7 @@ void edges::seek_over(const life_key& key) {
 }
 
 void edges::move_if_better(edge& e) {
-  if (e.now != phase::running || e.moving || e.spec->nodes.empty()) return;
+  if (e.now != phase::running || e.moving || e.spec->nodes->empty()) return;
   const auto better = place(e.spec);
   if (better.empty() || better == e.at->node) return;
   if (!nodes_.is_draining(e.at->node) && e.spec->failback == failback_rule::never) return;

@@ -36,7 +36,7 @@ struct child_spec {
   restart_type restart = restart_type::permanent;
   config::shutdown_time shutdown;
   bool significant = false;
-  std::vector<std::string> nodes;  ///< Where it may run, best first. Empty: on the node of its supervisor.
+  frozen<std::vector<std::string>> nodes;  ///< Where it may run, best first. Empty: on the node of its supervisor.
   failback_rule failback = failback_rule::idle;
 };
 
