@@ -31,18 +31,34 @@ bool edges::is_placed(const edge& e) {
 }
 
 std::string edges::place(const child_spec& child) const {
-  return child.nodes.empty() ? self_ : nodes_.first_open(child.nodes);
+  return child.nodes->empty() ? self_ : nodes_.first_open(child.nodes);
 }
 
-void edges::start(const supervisor_ref& supervisor, const child_spec& child) {
-  auto& e = table_[{child.id, child.branch}];
+std::vector<edges::edge*> edges::by_path(const std::function<bool(const edge&)>& wanted) {
+  std::vector<std::pair<const life_key*, edge*>> found;
+  for (auto& [key, e] : table_)
+    if (wanted(e)) found.emplace_back(&key, &e);
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return *a.first < *b.first; });
+  std::vector<edge*> all;
+  for (const auto& [key, e] : found) all.push_back(e);
+  return all;
+}
+
+frozen<edges::site> edges::shared(const site& at) {
+  auto& last = sites_[at.node];
+  if (*last != at) last = at;
+  return last;
+}
+
+void edges::start(const frozen<supervisor_ref>& supervisor, const frozen<child_spec>& child) {
+  auto& e = table_[key_of(child)];
   e.supervisor = supervisor;
   e.spec = child;
   e.order = ++starts_;
   e.early.reset();
   e.moving = false;
   e.unwanted = false;
-  e.token = new_id<incarnation_token>();
+  e.token = kept_token{new_id<incarnation_token>()};
   if (e.sought || !begin_seek(e)) place_and_start(e);
 }
 
@@ -50,22 +66,21 @@ void edges::place_and_start(edge& e) {
   e.sought = true;
   const auto node = place(e.spec);
   if (node.empty()) {
-    const failure why{errc::unreachable, "none of its nodes is there: " + joined(e.spec.nodes)};
+    const failure why{errc::unreachable, "none of its nodes is there: " + joined(e.spec->nodes)};
     wait_for_node(e);
-    use_.tell(e.supervisor.branch, on::unavailable{e.spec.id, why});
+    use_.tell(e.supervisor->branch, on::unavailable{e.spec->id, why});
     return;
   }
-  e.node = node;
-  e.life = nodes_.life_of(node);
+  e.at = shared({node, nodes_.life_of(node)});
   e.now = phase::starting;
   send_start(e);
 }
 
 child_start edges::start_order_of(const edge& e) const {
   child_start order;
-  order.child = e.spec.id;
-  order.branch = e.spec.branch;
-  order.token = e.token;
+  order.child = e.spec->id;
+  order.branch = e.spec->branch;
+  order.token = e.token.value();
   order.supervisor = e.supervisor;
   order.leader_epoch = use_.leader_epoch();
   return order;
@@ -73,12 +88,12 @@ child_start edges::start_order_of(const edge& e) const {
 
 void edges::send_start(edge& e) {
   e.request = use_.next_request();
-  requests_[e.request] = {e.spec.id, e.spec.branch};
-  use_.send(e.node, start_order_of(e), e.request);
+  requests_[e.request] = key_of(e.spec);
+  use_.send(e.at->node, start_order_of(e), e.request);
 }
 
 void edges::stop(const supervisor_ref& supervisor, const child_spec& child) {
-  const auto at = table_.find({child.id, child.branch});
+  const auto at = table_.find(key_of(child));
   if (at != table_.end() && at->second.now == phase::seeking) {
     at->second.unwanted = true;
     return;
@@ -97,20 +112,20 @@ void edges::stop(const supervisor_ref& supervisor, const child_spec& child) {
 
 child_stop edges::stop_order_of(const edge& e, const incarnation_token& token) const {
   child_stop order;
-  order.child = e.spec.id;
-  order.branch = e.spec.branch;
+  order.child = e.spec->id;
+  order.branch = e.spec->branch;
   order.token = token;
-  order.shutdown_ms = shutdown_ms(e.spec.shutdown);
+  order.shutdown_ms = shutdown_ms(e.spec->shutdown);
   order.supervisor = e.supervisor;
   return order;
 }
 
 void edges::send_stop(edge& e) {
-  auto order = stop_order_of(e, e.token);
+  auto order = stop_order_of(e, e.token.value());
   order.finish = e.moving;
   e.request = use_.next_request();
-  requests_[e.request] = {e.spec.id, e.spec.branch};
-  use_.send(e.node, order, e.request);
+  requests_[e.request] = key_of(e.spec);
+  use_.send(e.at->node, order, e.request);
 }
 
 edges::edge* edges::of_request(std::uint64_t request) {
@@ -141,26 +156,26 @@ void edges::start_answered(edge& e, const result<message>& what) {
   requests_.erase(e.request);
   if (problem.code == errc::deposed) {
     e.now = phase::down;
-    return use_.deposed(e.supervisor.branch);
+    return use_.deposed(e.supervisor->branch);
   }
   // No room, or the node is being stopped; or a newer life was on record before this one had begun.
   if (problem.code == errc::unreachable || problem.code == errc::stale_epoch) {
     // Its heartbeat will say that it takes nothing more; then the next of the list is offered.
-    requests_[e.request] = {e.spec.id, e.spec.branch};
+    requests_[e.request] = key_of(e.spec);
     wait_for_node(e);
-    use_.tell(e.supervisor.branch, on::unavailable{e.spec.id, problem});
+    use_.tell(e.supervisor->branch, on::unavailable{e.spec->id, problem});
     return use_.set_retry(e.request);
   }
   if (problem.code != errc::none) {
     e.now = phase::down;
-    use_.tell(e.supervisor.branch, on::start_failed{e.spec.id, problem});
+    use_.tell(e.supervisor->branch, on::start_failed{e.spec->id, problem});
     return;
   }
   e.now = phase::running;
-  e.token = answer->token;
-  spare(e.token);
-  use_.tell(e.supervisor.branch, on::started{e.spec.id, e.token, answer->adopted});
-  if (e.early) return down(*std::exchange(e.early, std::nullopt));
+  e.token = kept_token{answer->token};
+  spare(answer->token);
+  use_.tell(e.supervisor->branch, on::started{e.spec->id, answer->token, answer->adopted});
+  if (const auto early = std::exchange(e.early, nullptr)) return down(*early);
   move_if_better(e);
 }
 
@@ -169,14 +184,14 @@ void edges::stop_answered(edge& e, const result<message>& what) {
   if (answer == nullptr && !what) return not_answered(e);
   requests_.erase(e.request);
   e.now = phase::down;
-  on::down event{e.spec.id, {}, exit_reason::noconnection, {}};
+  on::down event{e.spec->id, {}, exit_reason::noconnection, {}};
   if (answer != nullptr) {
     event.reason = answer->reason;
     event.cause = answer->cause;
   } else {
     event.cause = failure_in(what);
   }
-  use_.tell(e.supervisor.branch, event);
+  use_.tell(e.supervisor->branch, event);
 }
 
 void edges::not_answered(edge& e) {
@@ -198,17 +213,17 @@ void edges::retry(std::uint64_t request) {
 
 void edges::down(const child_down& notice) {
   const auto at = table_.find({notice.child, notice.branch});
-  if (at == table_.end() || at->second.supervisor.branch != notice.supervisor.branch) return;
+  if (at == table_.end() || at->second.supervisor->branch != notice.supervisor.branch) return;
   auto& e = at->second;
   if (notice.cause.code == errc::deposed) {
-    if (notice.supervisor.token == e.supervisor.token) use_.deposed(e.supervisor.branch);
+    if (notice.supervisor.token == e.supervisor->token) use_.deposed(e.supervisor->branch);
     return;
   }
   if (e.now == phase::starting) {
-    e.early = notice;
+    e.early = std::make_unique<child_down>(notice);
     return;
   }
-  if ((e.now != phase::running && e.now != phase::stopping) || e.token != notice.token) return;
+  if ((e.now != phase::running && e.now != phase::stopping) || !(e.token == notice.token)) return;
   if (notice.cause.code == errc::stale_epoch) e.sought = false;
   requests_.erase(e.request);
   // noconnection here means that its node is being stopped, or that it was replaced by a newer life: as good as lost.
@@ -216,7 +231,7 @@ void edges::down(const child_down& notice) {
     wait_for_node(e);
   else
     e.now = phase::down;
-  use_.tell(e.supervisor.branch, on::down{e.spec.id, notice.token, notice.reason, notice.cause});
+  use_.tell(e.supervisor->branch, on::down{e.spec->id, notice.token, notice.reason, notice.cause});
   if (e.now == phase::waiting) offer({&e});
 }
 
@@ -241,37 +256,35 @@ void edges::wait_for_node(edge& e) {
 void edges::lost(const node_change& change) {
   const failure why{errc::node_lost, change.node + " is not heard any more"};
   std::vector<life_key> sought;
+  const site at{change.node, change.life};
   std::erase_if(seeks_, [&](const auto& s) {
-    const bool its = s.second.node == change.node && s.second.life == change.life;
+    const bool its = s.second.at == at;
     if (its) sought.push_back(s.second.key);
     return its;
   });
   std::vector<edge*> waiting;
-  for (auto& [key, e] : table_) {
-    if (!is_placed(e) || e.node != change.node || e.life != change.life) continue;
+  for (auto* there : by_path([&](const edge& e) { return is_placed(e) && *e.at == at; })) {
+    auto& e = *there;
     requests_.erase(e.request);
     if (e.now == phase::stopping) {
       e.now = phase::down;
-      use_.tell(e.supervisor.branch, on::down{e.spec.id, {}, exit_reason::noconnection, why});
+      use_.tell(e.supervisor->branch, on::down{e.spec->id, {}, exit_reason::noconnection, why});
       continue;
     }
     const bool ran = e.now == phase::running;
     wait_for_node(e);
     waiting.push_back(&e);
     if (ran)
-      use_.tell(e.supervisor.branch, on::down{e.spec.id, e.token, exit_reason::noconnection, why});
+      use_.tell(e.supervisor->branch, on::down{e.spec->id, e.token.value(), exit_reason::noconnection, why});
     else
-      use_.tell(e.supervisor.branch, on::unavailable{e.spec.id, why});
+      use_.tell(e.supervisor->branch, on::unavailable{e.spec->id, why});
   }
   offer(waiting);
   for (const auto& key : sought) seek_over(key);
 }
 
 void edges::found() {
-  std::vector<edge*> waiting;
-  for (auto& [key, e] : table_)
-    if (e.now == phase::waiting) waiting.push_back(&e);
-  offer(waiting);
+  offer(by_path([](const edge& e) { return e.now == phase::waiting; }));
 }
 
 void edges::offer(const std::vector<edge*>& waiting) {
@@ -280,23 +293,24 @@ void edges::offer(const std::vector<edge*>& waiting) {
   for (auto* e : in_order) {
     if (e->offered || place(e->spec).empty()) continue;
     e->offered = true;
-    use_.tell(e->supervisor.branch, on::available{e->spec.id});
+    use_.tell(e->supervisor->branch, on::available{e->spec->id});
   }
 }
 
 void edges::forget_supervisor(const agent_path& branch) {
-  for (auto at = table_.begin(); at != table_.end();) {
-    const bool its = at->second.supervisor.branch == branch;
-    if (its) requests_.erase(at->second.request);
-    if (its) std::erase_if(seeks_, [&](const auto& s) { return s.second.key == at->first; });
-    at = its ? table_.erase(at) : std::next(at);
-  }
+  std::erase_if(table_, [&](const auto& known) {
+    const auto& [key, e] = known;
+    if (e.supervisor->branch != branch) return false;
+    requests_.erase(e.request);
+    std::erase_if(seeks_, [&key](const auto& s) { return s.second.key == key; });
+    return true;
+  });
   std::erase_if(twins_, [&](const auto& t) { return t.second.order.supervisor.branch == branch; });
 }
 
 std::string edges::node_of(const life_key& key) const {
   const auto at = table_.find(key);
-  return at == table_.end() ? std::string{} : at->second.node;
+  return at == table_.end() ? std::string{} : at->second.at->node;
 }
 
 }  // namespace cadre::actors::supervision

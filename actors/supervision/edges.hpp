@@ -1,5 +1,7 @@
 #pragma once
 
+#include "frozen.hpp"
+#include "kept_token.hpp"
 #include "lives.hpp"
 #include "machine.hpp"
 #include "node_registry.hpp"
@@ -8,8 +10,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
+#include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 /// The children of the supervisors on this node, wherever they run.
@@ -38,7 +41,7 @@ class edges {
   /// child's list whether the child runs there, and adopts the first life it finds; only if all of them say no (or are
   /// lost) a life is started.
   /// Should another life turn up later, the newer of the two is kept and the other is stopped.
-  void start(const supervisor_ref& supervisor, const child_spec& child);
+  void start(const frozen<supervisor_ref>& supervisor, const frozen<child_spec>& child);
   void stop(const supervisor_ref& supervisor, const child_spec& child);
   /// What a node said to an order, or that it said nothing. Numbers of orders that no longer matter are ignored.
   void answered(std::uint64_t request, const result<message>& what);
@@ -60,41 +63,48 @@ class edges {
 
  private:
   enum class phase : std::uint8_t { seeking, starting, running, stopping, waiting, down };
-  struct edge {
-    supervisor_ref supervisor;
-    child_spec spec;
+  /// One life of a node.
+  struct site {
     std::string node;
     node_life_id life;
-    incarnation_token token;
+    bool operator==(const site&) const = default;
+  };
+  /// There are up to 100,000 of them: what they have in common is shared.
+  struct edge {
+    frozen<supervisor_ref> supervisor;
+    frozen<child_spec> spec;
+    frozen<site> at;
+    kept_token token;
     phase now = phase::down;
-    bool offered = false;             ///< The supervisor was told that a node is there.
-    bool moving = false;              ///< Told to finish; its supervisor believes that it runs, and may stop it.
-    bool unwanted = false;            ///< A stop was ordered while it was being sought.
-    bool sought = false;              ///< Its supervisor knows where it is, or that it is nowhere.
-    std::uint64_t order = 0;          ///< Of starts, so that children which wait together start in order.
-    std::uint64_t request = 0;        ///< The order under way.
-    std::optional<child_down> early;  ///< A DOWN that overtook the answer to the start.
+    bool offered = false;               ///< The supervisor was told that a node is there.
+    bool moving = false;                ///< Told to finish; its supervisor believes that it runs, and may stop it.
+    bool unwanted = false;              ///< A stop was ordered while it was being sought.
+    bool sought = false;                ///< Its supervisor knows where it is, or that it is nowhere.
+    std::uint64_t order = 0;            ///< Of starts, so that children which wait together start in order.
+    std::uint64_t request = 0;          ///< The order under way.
+    std::unique_ptr<child_down> early;  ///< A DOWN that overtook the answer to the start.
   };
 
   /// A question whether a child runs on a node.
   struct seek {
     life_key key;
-    std::string node;
-    node_life_id life;
+    site at;
   };
   struct sighting {
-    std::string node;
-    node_life_id life;
+    site at;
     incarnation_token token;
   };
   /// A second life that is being stopped.
   struct twin {
-    std::string node;
-    node_life_id life;
+    site at;
     child_stop order;
   };
 
   edge* of_request(std::uint64_t request);
+  /// Those that `wanted` says yes to, by path: what is told must not depend on where they are in memory.
+  std::vector<edge*> by_path(const std::function<bool(const edge&)>& wanted);
+  static life_key key_of(const child_spec& child) { return {child.id, child.branch}; }
+  frozen<site> shared(const site& at);
   static failure failure_in(const result<message>& what);
   [[nodiscard]] static bool is_placed(const edge& e);
   [[nodiscard]] child_start start_order_of(const edge& e) const;
@@ -133,7 +143,8 @@ class edges {
   const node_registry& nodes_;
   std::string self_;
   seams use_;
-  std::map<life_key, edge> table_;
+  std::unordered_map<life_key, edge> table_;
+  std::map<std::string, frozen<site>> sites_;  ///< The last one that was used of each node.
   std::map<std::uint64_t, life_key> requests_;
   std::map<std::uint64_t, seek> seeks_;
   std::map<std::uint64_t, twin> twins_;

@@ -8,24 +8,24 @@ namespace cadre::actors::supervision {
 
 bool edges::all_heard(const child_spec& child) const {
   return settled_ ||
-         std::all_of(child.nodes.begin(), child.nodes.end(), [&](const auto& node) { return nodes_.is_there(node); });
+         std::all_of(child.nodes->begin(), child.nodes->end(), [&](const auto& node) { return nodes_.is_there(node); });
 }
 
 void edges::settle() {
   settled_ = true;
   std::vector<life_key> sought;
-  for (const auto& [key, e] : table_)
-    if (e.now == phase::seeking) sought.push_back(key);
+  for (const auto* e : by_path([](const edge& e) { return e.now == phase::seeking; }))
+    sought.push_back(key_of(e->spec));
   for (const auto& key : sought) seek_over(key);
 }
 
 bool edges::begin_seek(edge& e) {
-  const life_key key{e.spec.id, e.spec.branch};
+  const auto key = key_of(e.spec);
   std::vector<seek> questions;
-  for (const auto& node : e.spec.nodes)
-    if (nodes_.is_there(node)) questions.push_back({key, node, nodes_.life_of(node)});
+  for (const auto& node : *e.spec->nodes)
+    if (nodes_.is_there(node)) questions.push_back({key, {node, nodes_.life_of(node)}});
   // On the only node there is, the order to start adopts just as well.
-  const bool only = questions.empty() || (questions.size() == 1 && questions.front().node == place(e.spec));
+  const bool only = questions.empty() || (questions.size() == 1 && questions.front().at.node == place(e.spec));
   if (only && all_heard(e.spec)) return false;
   e.now = phase::seeking;
   std::erase_if(seeks_, [&](const auto& s) { return s.second.key == key; });
@@ -35,12 +35,14 @@ bool edges::begin_seek(edge& e) {
 
 void edges::ask_newcomer(const node_change& change) {
   std::vector<seek> questions;
-  for (const auto& [key, e] : table_) {
-    const bool listed = std::find(e.spec.nodes.begin(), e.spec.nodes.end(), change.node) != e.spec.nodes.end();
+  const auto may_have = [&](const edge& e) {
+    const auto& nodes = *e.spec->nodes;
+    const bool listed = std::find(nodes.begin(), nodes.end(), change.node) != nodes.end();
     // What waits for a node is offered this one, and then sought.
-    const bool known = is_placed(e) && e.node == change.node;
-    if (listed && !known && e.now != phase::waiting) questions.push_back({key, change.node, change.life});
-  }
+    const bool known = is_placed(e) && e.at->node == change.node;
+    return listed && !known && e.now != phase::waiting;
+  };
+  for (const auto* e : by_path(may_have)) questions.push_back({key_of(e->spec), {change.node, change.life}});
   ask(questions);
 }
 
@@ -61,7 +63,7 @@ void edges::send_seek(std::uint64_t request) {
   if (at == table_.end()) return;
   auto order = start_order_of(at->second);
   order.adopt_only = true;
-  use_.send(asked->second.node, order, request);
+  use_.send(asked->second.at.node, order, request);
 }
 
 void edges::seek_answered(std::uint64_t request, const result<message>& what) {
@@ -73,46 +75,45 @@ void edges::seek_answered(std::uint64_t request, const result<message>& what) {
   // Who says nothing may have it, and so may who knows a later leader: this node will hear of that, too. If the node is
   // gone, its loss ends the question.
   const bool unsure = answer == nullptr && (!what || problem.code == errc::stale_epoch);
-  if (unsure && nodes_.is_there(asked.node, asked.life)) return use_.set_retry(request);
+  if (unsure && nodes_.is_there(asked.at.node, asked.at.life)) return use_.set_retry(request);
   seeks_.erase(request);
-  if (problem.code == errc::deposed) return use_.deposed(at->second.supervisor.branch);
-  if (problem.code == errc::none) return sighted(at->second, {asked.node, asked.life, answer->token});
+  if (problem.code == errc::deposed) return use_.deposed(at->second.supervisor->branch);
+  if (problem.code == errc::none) return sighted(at->second, {asked.at, answer->token});
   seek_over(asked.key);
 }
 
 void edges::sighted(edge& e, const sighting& s) {
   if (e.now == phase::seeking) return adopt(e, s);
-  if (is_placed(e) && s.node == e.node) return;
-  if (e.now != phase::running || e.moving || s.token < e.token) return stop_twin(e, s);
-  stop_twin(e, {e.node, e.life, e.token});
+  if (is_placed(e) && s.at.node == e.at->node) return;
+  if (e.now != phase::running || e.moving || s.token < e.token.value()) return stop_twin(e, s);
+  stop_twin(e, {e.at, e.token.value()});
   adopt(e, s);
 }
 
 void edges::adopt(edge& e, const sighting& s) {
-  e.node = s.node;
-  e.life = s.life;
-  e.token = s.token;
+  e.at = shared(s.at);
+  e.token = kept_token{s.token};
   e.sought = true;
-  spare(e.token);
+  spare(s.token);
   if (e.unwanted) {
     e.now = phase::stopping;
     return send_stop(e);
   }
   e.now = phase::running;
-  use_.tell(e.supervisor.branch, on::started{e.spec.id, e.token, true});
+  use_.tell(e.supervisor->branch, on::started{e.spec->id, s.token, true});
   move_if_better(e);
 }
 
 void edges::stop_twin(const edge& e, const sighting& s) {
   auto order = stop_order_of(e, s.token);
   order.exact = true;
-  send_twin({s.node, s.life, order});
+  send_twin({s.at, order});
 }
 
 void edges::send_twin(const twin& owed) {
   const auto request = use_.next_request();
   twins_[request] = owed;
-  use_.send(owed.node, owed.order, request);
+  use_.send(owed.at.node, owed.order, request);
 }
 
 void edges::spare(const incarnation_token& token) {
@@ -121,7 +122,7 @@ void edges::spare(const incarnation_token& token) {
 
 void edges::twin_answered(std::uint64_t request, const result<message>& what) {
   const auto& owed = twins_.at(request);
-  if (!what && nodes_.is_there(owed.node, owed.life)) return use_.set_retry(request);
+  if (!what && nodes_.is_there(owed.at.node, owed.at.life)) return use_.set_retry(request);
   twins_.erase(request);
 }
 
@@ -133,14 +134,14 @@ void edges::seek_over(const life_key& key) {
   auto& e = at->second;
   if (!e.unwanted) return place_and_start(e);
   e.now = phase::down;
-  use_.tell(e.supervisor.branch, on::down{e.spec.id, {}, exit_reason::shutdown, {}});
+  use_.tell(e.supervisor->branch, on::down{e.spec->id, {}, exit_reason::shutdown, {}});
 }
 
 void edges::move_if_better(edge& e) {
-  if (e.now != phase::running || e.moving || e.spec.nodes.empty()) return;
+  if (e.now != phase::running || e.moving || e.spec->nodes->empty()) return;
   const auto better = place(e.spec);
-  if (better.empty() || better == e.node) return;
-  if (!nodes_.is_draining(e.node) && e.spec.failback == failback_rule::never) return;
+  if (better.empty() || better == e.at->node) return;
+  if (!nodes_.is_draining(e.at->node) && e.spec->failback == failback_rule::never) return;
   e.moving = true;
   send_stop(e);
 }
@@ -155,12 +156,11 @@ void edges::move_answered(edge& e, const result<message>& what) {
   if (ended->reason == exit_reason::noconnection) return down(*ended);
   e.now = phase::down;
   // The stop that this makes the supervisor order finds it gone; the start that follows places it anew.
-  use_.tell(e.supervisor.branch, on::order{on::order::kind::move, e.spec.id});
+  use_.tell(e.supervisor->branch, on::order{on::order::kind::move, e.spec->id});
 }
 
 void edges::move_all() {
-  std::vector<edge*> in_order;
-  for (auto& [key, e] : table_) in_order.push_back(&e);
+  auto in_order = by_path([](const edge&) { return true; });
   std::sort(in_order.begin(), in_order.end(), [](const edge* a, const edge* b) { return a->order < b->order; });
   for (auto* e : in_order) move_if_better(*e);
 }

@@ -7,6 +7,7 @@
 #include <caf/message_priority.hpp>
 #include <caf/sec.hpp>
 
+#include <algorithm>
 #include <tuple>
 #include <utility>
 
@@ -34,6 +35,9 @@ void answer_all(std::vector<lives::answer>& waiters, const message& m) {
   for (auto& reply : std::exchange(waiters, {})) reply(m);
 }
 
+/// The generation of the timer of starts; those of stops begin at 1.
+constexpr std::uint64_t start_timer = 0;
+
 }  // namespace
 
 bool same_supervisor(const supervisor_ref& a, const supervisor_ref& b) {
@@ -42,6 +46,27 @@ bool same_supervisor(const supervisor_ref& a, const supervisor_ref& b) {
 
 bool outranks(const supervisor_ref& a, const supervisor_ref& b) {
   return a.branch == b.branch && std::tie(a.reign, a.token) > std::tie(b.reign, b.token);
+}
+
+lives::dealings& lives::dealings_of(entry& e) {
+  if (!e.now) e.now = std::make_unique<dealings>();
+  return *e.now;
+}
+
+frozen<supervisor_ref> lives::shared(const supervisor_ref& supervisor) {
+  auto& last = supervisors_[supervisor.branch];
+  const bool same =
+      same_supervisor(last, supervisor) && last->reign == supervisor.reign && last->token == supervisor.token;
+  if (!same) last = supervisor;
+  return last;
+}
+
+std::vector<std::pair<const life_key, lives::entry>*> lives::by_path(const std::function<bool(const entry&)>& wanted) {
+  std::vector<std::pair<const life_key, entry>*> found;
+  for (auto& life : table_)
+    if (wanted(life.second)) found.push_back(&life);
+  std::sort(found.begin(), found.end(), [](const auto* a, const auto* b) { return a->first < b->first; });
+  return found;
 }
 
 lives::lives(caf::event_based_actor* self, std::string node, seams use)
@@ -58,26 +83,26 @@ void lives::start(const child_start& order, answer reply) {
   auto& e = at->second;
   if (outranks(e.supervisor, order.supervisor))
     return reply(
-        not_started(order.child, order.token, {errc::deposed, "has a newer supervisor on " + e.supervisor.node}));
-  if (e.stopping && order.adopt_only) return void(e.asked.emplace_back(order, std::move(reply)));
+        not_started(order.child, order.token, {errc::deposed, "has a newer supervisor on " + e.supervisor->node}));
+  if (e.stopping && order.adopt_only) return void(dealings_of(e).asked.emplace_back(order, std::move(reply)));
   if (e.stopping) return queue_start(e, order, std::move(reply));
   hand_over(key, e, order.supervisor);
   // A late repetition of an earlier life's start must not give this one its name.
-  if (order.token > e.token) e.adopted_as = order.token;
-  if (!e.starting) return reply(started(order, e.token));
-  e.start_waiters.push_back([order, token = e.token, reply = std::move(reply)](const message& m) {
+  if (order.token > e.token.value()) e.adopted_as = kept_token{order.token};
+  if (!e.starting) return reply(started(order, e.token.value()));
+  dealings_of(e).start_waiters.push_back([order, token = e.token.value(), reply = std::move(reply)](const message& m) {
     const auto& result = std::get<child_started>(m);
     reply(result.error.code == errc::none ? started(order, token) : m);
   });
 }
 
 void lives::hand_over(const life_key& key, entry& e, const supervisor_ref& to) {
-  const auto from = std::exchange(e.supervisor, to);
+  const auto from = std::exchange(e.supervisor, shared(to));
   if (!outranks(to, from)) return;
   child_down lost;
   lost.child = key.path;
   lost.branch = key.branch;
-  lost.token = e.token;
+  lost.token = e.token.value();
   lost.reason = exit_reason::noconnection;
   lost.cause = {errc::deposed, "has a newer supervisor on " + to.node};
   lost.supervisor = from;
@@ -94,52 +119,84 @@ void lives::spawn(const child_start& order, answer reply) {
   } catch (const std::exception& problem) {
     return reply(not_started(order.child, order.token, {errc::crashed, problem.what()}));
   }
-  e.token = order.token;
-  e.supervisor = order.supervisor;
-  e.start_waiters.push_back(std::move(reply));
+  e.token = kept_token{order.token};
+  e.supervisor = shared(order.supervisor);
+  dealings_of(e).start_waiters.push_back(std::move(reply));
   self_->monitor(e.handle);
-  by_address_[e.handle.address()] = key;
-  ask_ready(key, e, use_.start_time(order));
-  table_.insert_or_assign(key, std::move(e));
+  auto& at = *table_.insert_or_assign(key, std::move(e)).first;
+  by_actor_[at.second.handle.id()] = &at.first;
+  ask_ready(key, at.second, use_.start_time(order));
   if (!key.branch) ++agents_;
 }
 
-void lives::ask_ready(const life_key& key, const entry& e, std::chrono::milliseconds time) {
-  const auto token = e.token;
-  self_->request(e.handle, time, ready_atom_v)
+void lives::ask_ready(const life_key& key, entry& e, std::chrono::milliseconds time) {
+  const auto token = e.token.value();
+  dealings_of(e).watch = watches_.emplace(self_->clock().now() + time, key);
+  watch_starts();
+  self_->request(e.handle, caf::infinite, ready_atom_v)
       .then([this, key, token](bool) { answered(key, token, {}); },
             [this, key, token](const caf::error& problem) { answered(key, token, problem); });
 }
 
 void lives::answered(const life_key& key, const incarnation_token& token, const caf::error& problem) {
   const auto at = table_.find(key);
-  if (at == table_.end() || at->second.token != token || !at->second.starting) return;
+  if (at == table_.end() || !(at->second.token == token) || !at->second.starting) return;
   auto& e = at->second;
   // An agent that knows no ready_atom has run its init all the same if it says so.
   const bool lives_anyway = problem == caf::sec::unexpected_message || problem == caf::sec::unexpected_response;
-  if (!problem || lives_anyway) {
-    e.starting = false;
-    child_start as_asked;
-    as_asked.child = key.path;
-    as_asked.token = token;
-    return answer_all(e.start_waiters, started(as_asked, token));
+  if (problem && !lives_anyway) return;  // It is dead; DOWN brings the cause.
+  auto& now = dealings_of(e);
+  if (!now.watch) return;  // Too late: it is being killed.
+  unwatch(now);
+  e.starting = false;
+  auto waiters = std::move(now.start_waiters);
+  if (!e.stopping) e.now.reset();
+  child_start as_asked;
+  as_asked.child = key.path;
+  as_asked.token = token;
+  answer_all(waiters, started(as_asked, token));
+}
+
+void lives::watch_starts() {
+  if (watches_.empty()) return;
+  const auto next = watches_.begin()->first;
+  if (watch_at_ && *watch_at_ <= next) return;
+  watch_at_ = next;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - self_->clock().now());
+  use_.set_timer(start_timer, left);
+}
+
+void lives::unwatch(dealings& d) {
+  if (d.watch) watches_.erase(*std::exchange(d.watch, std::nullopt));
+}
+
+void lives::starts_expired() {
+  const auto now = self_->clock().now();
+  // A timer that a later one has overtaken.
+  if (!watch_at_ || now < *watch_at_) return;
+  watch_at_.reset();
+  while (!watches_.empty() && watches_.begin()->first <= now) {
+    auto& e = table_.at(watches_.begin()->second);
+    unwatch(*e.now);
+    e.now->cause = {errc::timed_out, "did not answer in time after its start"};
+    kill(e);
   }
-  if (problem != caf::sec::request_timeout) return;  // It is dead; DOWN brings the cause.
-  e.cause = {errc::timed_out, "did not answer in time after its start"};
-  kill(e);
+  watch_starts();
 }
 
 void lives::queue_start(entry& e, const child_start& order, answer reply) {
-  if (e.next && e.next->token != order.token)
-    answer_all(e.next_waiters, not_started(order.child, e.next->token, {errc::cancelled, "another start came after"}));
-  e.next = order;
-  e.next_waiters.push_back(std::move(reply));
+  auto& now = dealings_of(e);
+  if (now.next && now.next->token != order.token)
+    answer_all(now.next_waiters,
+               not_started(order.child, now.next->token, {errc::cancelled, "another start came after"}));
+  now.next = order;
+  now.next_waiters.push_back(std::move(reply));
 }
 
 bool lives::is_meant(const entry& e, const child_stop& order) {
-  if (order.token.empty() || order.token == e.token) return true;
+  if (order.token.empty() || e.token == order.token) return true;
   if (order.exact) return false;
-  return order.token == e.adopted_as || (e.next && order.token == e.next->token);
+  return e.adopted_as == order.token || (has_next(e) && order.token == e.now->next->token);
 }
 
 void lives::stop(const child_stop& order, answer reply) {
@@ -154,17 +211,18 @@ void lives::stop(const child_stop& order, answer reply) {
   if (at == table_.end() || !is_meant(at->second, order)) return reply(gone);
   auto& e = at->second;
   // One that means this life alone leaves the start of the next.
-  if (!order.exact && e.next && same_supervisor(e.next->supervisor, order.supervisor)) {
-    answer_all(e.next_waiters, not_started(order.child, e.next->token, {errc::cancelled, "a stop came after"}));
-    e.next.reset();
-    e.supervisor = order.supervisor;
+  if (!order.exact && has_next(e) && same_supervisor(e.now->next->supervisor, order.supervisor)) {
+    answer_all(e.now->next_waiters,
+               not_started(order.child, e.now->next->token, {errc::cancelled, "a stop came after"}));
+    e.now->next.reset();
+    e.supervisor = shared(order.supervisor);
   }
   if (!same_supervisor(e.supervisor, order.supervisor)) {
     gone.reason = exit_reason::noconnection;
     gone.cause = {errc::deposed, order.child.text + " has another supervisor by now"};
     return reply(gone);
   }
-  e.stop_waiters.push_back(std::move(reply));
+  dealings_of(e).stop_waiters.push_back(std::move(reply));
   if (order.exact) e.replaced = true;
   if (!order.finish) return begin_stop(key, e, order.shutdown_ms);
   if (e.stopping) return;
@@ -176,7 +234,7 @@ void lives::begin_finish(const life_key& key, entry& e) {
   e.finishing = true;
   self_->request(e.handle, caf::infinite, finish_atom_v)
       .then([](bool) {},
-            [this, key, token = e.token](const caf::error& problem) {
+            [this, key, token = e.token.value()](const caf::error& problem) {
               // It knows nothing about finishing: then it has nothing to finish.
               const auto at = table_.find(key);
               const bool same = at != table_.end() && at->second.token == token && at->second.finishing;
@@ -189,10 +247,10 @@ void lives::finish_branch(const life_key& key, entry& e) {
   e.finishing = true;
   e.stopping = true;
   const auto own = table_.find({key.path, false});
-  const bool has_own = own != table_.end() && own->second.supervisor.branch == key.path;
+  const bool has_own = own != table_.end() && own->second.supervisor->branch == key.path;
   if (!has_own) return kill(e);
   // As a waiter of that stop: the end of the agent is no failure for the supervisor, which ends next.
-  own->second.stop_waiters.push_back([this, key, token = e.token](const message&) {
+  dealings_of(own->second).stop_waiters.push_back([this, key, token = e.token.value()](const message&) {
     const auto at = table_.find(key);
     if (at != table_.end() && at->second.token == token && at->second.finishing) kill(at->second);
   });
@@ -208,17 +266,21 @@ void lives::begin_stop(const life_key& key, entry& e, std::int64_t shutdown_ms) 
   self_->send<caf::message_priority::high>(
       e.handle, caf::exit_msg{self_->address(), caf::make_error(caf::exit_reason::user_shutdown)});
   if (shutdown_ms < 0) return;
-  e.stop_generation = ++generation_;
-  stop_timers_[e.stop_generation] = key;
-  use_.set_timer(e.stop_generation, std::chrono::milliseconds{shutdown_ms});
+  auto& now = dealings_of(e);
+  now.stop_generation = ++generation_;
+  stop_timers_[now.stop_generation] = key;
+  use_.set_timer(now.stop_generation, std::chrono::milliseconds{shutdown_ms});
 }
 
-void lives::stop_expired(std::uint64_t generation) {
+void lives::expired(std::uint64_t generation) {
+  if (generation == start_timer) return starts_expired();
   const auto timer = stop_timers_.find(generation);
   if (timer == stop_timers_.end()) return;
   const auto at = table_.find(timer->second);
   stop_timers_.erase(timer);
-  if (at != table_.end() && at->second.stop_generation == generation) kill(at->second);
+  if (at == table_.end()) return;
+  auto& e = at->second;
+  if (e.now && e.now->stop_generation == generation) kill(e);
 }
 
 void lives::kill(entry& e) {
@@ -244,21 +306,24 @@ void lives::depose(const agent_path& branch) {
 }
 
 void lives::ended(const caf::down_msg& m) {
-  const auto address = by_address_.find(m.source);
-  if (address == by_address_.end()) return;
-  const auto key = address->second;
-  by_address_.erase(address);
+  const auto known = by_actor_.find(m.source.id());
+  if (known == by_actor_.end()) return;
+  const auto key = *known->second;
+  by_actor_.erase(known);
   auto node = table_.extract(key);
   if (!key.branch) --agents_;
   auto& e = node.mapped();
-  stop_timers_.erase(e.stop_generation);
+  auto now = std::move(dealings_of(e));
+  unwatch(now);
+  stop_timers_.erase(now.stop_generation);
+  const auto token = e.token.value();
 
   child_down d;
   d.child = key.path;
   d.branch = key.branch;
-  d.token = e.token;
+  d.token = token;
   d.reason = reason_of(m.reason);
-  d.cause = e.cause.code == errc::none ? cause_of(m.reason, self_->system()) : e.cause;
+  d.cause = now.cause.code == errc::none ? cause_of(m.reason, self_->system()) : now.cause;
   d.supervisor = e.supervisor;
   const bool abrupt = d.reason == exit_reason::killed || d.reason == exit_reason::error;
   if (e.replaced) d.cause = {errc::stale_epoch, "another life of " + key.path.text + " is kept"};
@@ -267,41 +332,45 @@ void lives::ended(const caf::down_msg& m) {
     d.reason = exit_reason::noconnection;
     d.cause = {errc::node_lost, node_ + " was stopped"};
   }
-  past_[key] = {e.token, d.cause.code == errc::none ? failure{errc::crashed, "ended right after its start"} : d.cause};
+  past_[key] = {token, d.cause.code == errc::none ? failure{errc::crashed, "ended right after its start"} : d.cause};
   if (key.branch) use_.branch_ended(key.path);
   if (key.branch && abrupt && !e.finishing && !key.path.empty()) stop_orphans(key.path);
-  pass_on(key, e, d);
+  pass_on(key, e, std::move(now), d);
 }
 
-void lives::pass_on(const life_key& key, entry& e, const child_down& d) {
-  auto next = std::move(e.next);
-  auto next_waiters = std::move(e.next_waiters);
-  auto questions = std::move(e.asked);
-  if (e.starting) answer_all(e.start_waiters, not_started(key.path, e.token, past_[key].cause));
-  const bool tell = e.stop_waiters.empty() || e.replaced;
-  answer_all(e.stop_waiters, d);
+void lives::pass_on(const life_key& key, const entry& e, dealings now, const child_down& d) {
+  if (e.starting) answer_all(now.start_waiters, not_started(key.path, d.token, past_[key].cause));
+  const bool tell = now.stop_waiters.empty() || e.replaced;
+  answer_all(now.stop_waiters, d);
   if (tell && !e.starting) use_.tell_down(d);
-  if (next) start(*next, [waiters = std::move(next_waiters)](const message& m) mutable { answer_all(waiters, m); });
-  for (auto& [order, reply] : questions) start(order, std::move(reply));
+  if (now.next)
+    start(*now.next, [waiters = std::move(now.next_waiters)](const message& m) mutable { answer_all(waiters, m); });
+  for (auto& [order, reply] : now.asked) start(order, std::move(reply));
 }
 
 void lives::stop_orphans(const agent_path& branch) {
-  for (auto& [key, e] : table_)
-    if (e.supervisor.branch == branch && e.supervisor.node == node_)
-      begin_stop(key, e, leaving_ && key.branch ? 0 : use_.shutdown_ms(key.path, key.branch));
+  const auto its = [&](const entry& e) { return e.supervisor->branch == branch && e.supervisor->node == node_; };
+  for (auto* life : by_path(its)) {
+    auto& [key, e] = *life;
+    begin_stop(key, e, leaving_ && key.branch ? 0 : use_.shutdown_ms(key.path, key.branch));
+  }
 }
 
 void lives::leave() {
   leaving_ = true;
-  for (auto& [key, e] : table_) {
-    answer_all(e.next_waiters, not_started(key.path, e.token, {errc::unreachable, node_ + " is being stopped"}));
-    e.next.reset();
+  for (auto* life : by_path([](const entry&) { return true; })) {
+    auto& [key, e] = *life;
+    if (has_next(e)) {
+      answer_all(e.now->next_waiters,
+                 not_started(key.path, e.token.value(), {errc::unreachable, node_ + " is being stopped"}));
+      e.now->next.reset();
+    }
     begin_stop(key, e, key.branch ? 0 : use_.shutdown_ms(key.path, key.branch));
   }
 }
 
 void lives::kill_all() {
-  for (auto& [key, e] : table_) kill(e);
+  for (auto* life : by_path([](const entry&) { return true; })) kill(life->second);
 }
 
 bool lives::is_replaced(const agent_path& branch) const {

@@ -1,18 +1,23 @@
 #pragma once
 
+#include "frozen.hpp"
+#include "kept_token.hpp"
 #include "schemas/messages.hpp"
 
 #include <caf/actor.hpp>
-#include <caf/actor_addr.hpp>
+#include <caf/actor_clock.hpp>
 #include <caf/event_based_actor.hpp>
+#include <caf/fwd.hpp>
 #include <caf/system_messages.hpp>
 
 #include <compare>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -25,6 +30,17 @@ struct life_key {
   bool branch = false;
   auto operator<=>(const life_key&) const = default;
 };
+
+}  // namespace cadre::actors::supervision
+
+template <>
+struct std::hash<cadre::actors::supervision::life_key> {
+  std::size_t operator()(const cadre::actors::supervision::life_key& key) const noexcept {
+    return 2 * std::hash<cadre::agent_path>{}(key.path) + (key.branch ? 1 : 0);
+  }
+};
+
+namespace cadre::actors::supervision {
 
 bool same_supervisor(const supervisor_ref& a, const supervisor_ref& b);
 
@@ -48,7 +64,7 @@ class lives {
     std::function<std::chrono::milliseconds(const child_start&)> start_time;
     /// How long an orphan may take to stop, as in child_stop.
     std::function<std::int64_t(const agent_path&, bool branch)> shutdown_ms;
-    /// Call stop_expired(generation) after the delay.
+    /// Call expired(generation) after the delay.
     std::function<void(std::uint64_t generation, std::chrono::milliseconds delay)> set_timer;
   };
 
@@ -69,8 +85,8 @@ class lives {
   /// A DOWN reached the host. Those of strangers are ignored.
   void ended(const caf::down_msg& m);
 
-  /// The time of a stop is over.
-  void stop_expired(std::uint64_t generation);
+  /// The time of a stop is over, or of a start.
+  void expired(std::uint64_t generation);
 
   /// Ends a life at once, as an accident would. False if it is not here.
   bool kill(const life_key& key);
@@ -98,15 +114,11 @@ class lives {
   [[nodiscard]] caf::actor find(const life_key& key) const;
 
  private:
-  struct entry {
-    caf::actor handle;
-    incarnation_token token;
-    incarnation_token adopted_as;  ///< Of the last order that found it running.
-    supervisor_ref supervisor;
-    bool starting = true;
-    bool stopping = false;
-    bool finishing = false;  ///< Asked to end once it is idle.
-    bool replaced = false;   ///< Stopped in favour of another life: for its supervisor as if its node had been lost.
+  /// The starts under way, by when they must be answered.
+  using watches = std::multimap<caf::actor_clock::time_point, life_key>;
+  /// What a life has only while it starts or ends.
+  struct dealings {
+    std::optional<watches::iterator> watch;
     std::uint64_t stop_generation = 0;
     failure cause;  ///< Why the host itself ends it; overrides what DOWN says.
     std::vector<answer> start_waiters;
@@ -117,6 +129,18 @@ class lives {
     /// Questions whether it runs here that came meanwhile: asked again once it is gone.
     std::vector<std::pair<child_start, answer>> asked;
   };
+  /// There are up to 100,000 of them, and most just run.
+  struct entry {
+    caf::actor handle;
+    kept_token token;
+    kept_token adopted_as;  ///< Of the last order that found it running.
+    frozen<supervisor_ref> supervisor;
+    std::unique_ptr<dealings> now;  ///< Null: it runs, and nobody waits for anything.
+    bool starting = true;
+    bool stopping = false;
+    bool finishing = false;  ///< Asked to end once it is idle.
+    bool replaced = false;   ///< Stopped in favour of another life: for its supervisor as if its node had been lost.
+  };
   struct past {
     incarnation_token token;
     failure cause;
@@ -125,7 +149,11 @@ class lives {
   void spawn(const child_start& order, answer reply);
   /// The supervisor until now, if it lives, hears that it is one no more.
   void hand_over(const life_key& key, entry& e, const supervisor_ref& to);
-  void ask_ready(const life_key& key, const entry& e, std::chrono::milliseconds time);
+  void ask_ready(const life_key& key, entry& e, std::chrono::milliseconds time);
+  /// One timer for all starts, at the time of the earliest: most are answered long before their time is over.
+  void watch_starts();
+  void unwatch(dealings& d);
+  void starts_expired();
   void answered(const life_key& key, const incarnation_token& token, const caf::error& problem);
   void begin_finish(const life_key& key, entry& e);
   void finish_branch(const life_key& key, entry& e);
@@ -135,14 +163,22 @@ class lives {
   void begin_stop(const life_key& key, entry& e, std::int64_t shutdown_ms);
   void kill(entry& e);
   void stop_orphans(const agent_path& branch);
-  void pass_on(const life_key& key, entry& e, const child_down& d);
+  [[nodiscard]] frozen<supervisor_ref> shared(const supervisor_ref& supervisor);
+  static dealings& dealings_of(entry& e);
+  static bool has_next(const entry& e) { return e.now && e.now->next; }
+  /// Those that `wanted` says yes to, by path: what they are told must not depend on where they are in memory.
+  std::vector<std::pair<const life_key, entry>*> by_path(const std::function<bool(const entry&)>& wanted);
+  void pass_on(const life_key& key, const entry& e, dealings now, const child_down& d);
 
   caf::event_based_actor* self_;
   std::string node_;
   seams use_;
   bool leaving_ = false;
-  std::map<life_key, entry> table_;
-  std::map<caf::actor_addr, life_key> by_address_;
+  std::unordered_map<life_key, entry> table_;
+  std::unordered_map<caf::actor_id, const life_key*> by_actor_;  ///< Keys of `table_`.
+  std::map<agent_path, frozen<supervisor_ref>> supervisors_;     ///< The last one of each branch that was heard of.
+  watches watches_;
+  std::optional<caf::actor_clock::time_point> watch_at_;  ///< When the earliest timer of starts runs out.
   std::map<std::uint64_t, life_key> stop_timers_;
   std::map<life_key, past> past_;  ///< The last life of each: a start that is repeated too late must not make a second.
   std::uint64_t generation_ = 0;

@@ -12,11 +12,8 @@ machine::machine(supervisor_flags flags, std::vector<child_spec> children, rando
     pool_ = std::move(children.front());
     return;
   }
-  for (auto& spec : children) {
-    child c;
-    c.spec = std::move(spec);
-    children_.push_back(std::move(c));
-  }
+  children_.reserve(children.size());
+  for (auto& spec : children) children_.emplace_back().spec = std::move(spec);
   index();
 }
 
@@ -37,7 +34,7 @@ std::optional<agent_state> machine::state_of(const agent_path& id) const {
   return visible(c->now);
 }
 
-const child_spec* machine::spec_of(const agent_path& id) const {
+const frozen<child_spec>* machine::spec_of(const agent_path& id) const {
   const auto* c = find(id);
   return c == nullptr ? nullptr : &c->spec;
 }
@@ -55,10 +52,10 @@ void machine::take(const on::start&, steady_time) {
 void machine::take(const on::started& e, steady_time now) {
   auto* c = find(e.id);
   if (c == nullptr) return;
-  if (c->now == phase::running) c->token = e.token;
+  if (c->now == phase::running) c->token = kept_token{e.token};
   if (c->now != phase::starting) return;
   enter(*c, phase::running);
-  c->token = e.token;
+  c->token = kept_token{e.token};
   c->was_up = true;
   c->if_no_start.reset();
   c->up_since = now;
@@ -68,18 +65,18 @@ void machine::take(const on::started& e, steady_time now) {
 void machine::take(const on::start_failed& e, steady_time now) {
   auto* c = find(e.id);
   if (c == nullptr || c->now != phase::starting) return;
-  c->no_start = e.cause;
+  if (e.cause.code != errc::none) c->no_start = std::make_unique<failure>(e.cause);
   if (to_be_stopped(*c)) return begin_rest(*c, exit_reason::error, e.cause);
   if (c->if_no_start) {
     enter(*c, *std::exchange(c->if_no_start, std::nullopt));
     return report(*c, visible(c->now), exit_reason::error, e.cause);
   }
   const bool first_attempt = !up_ && !c->was_up && c->restarts == 0;
-  if (first_attempt && !c->spec.branch && !flags_.root) {
+  if (first_attempt && !c->spec->branch && !flags_.root) {
     enter(*c, phase::idle);
     report(*c, agent_state::stopped, exit_reason::error, e.cause);
     close(act::give_up{first_cause(*c, e.cause)});
-  } else if (c->spec.restart == restart_type::temporary) {
+  } else if (c->spec->restart == restart_type::temporary) {
     child_done(*c, exit_reason::error, e.cause);
   } else {
     count_and_restart(*c, exit_reason::error, e.cause, now);
@@ -103,7 +100,7 @@ void machine::take(const on::available& e, steady_time) {
 void machine::take(const on::down& e, steady_time now) {
   auto* c = find(e.id);
   if (c == nullptr || !is_alive(*c)) return;
-  if (!e.token.empty() && !c->token.empty() && e.token != c->token) return;
+  if (!e.token.empty() && !c->token.empty() && c->token != e.token) return;
   if (c->now == phase::stopping) {
     ended_while_stopping(*c, e);
   } else if (to_be_stopped(*c)) {
@@ -140,9 +137,7 @@ const machine::child* machine::find(const agent_path& id) const {
 }
 
 void machine::count(const child& c, bool in) {
-  const auto put = [&](std::set<std::size_t>& among) {
-    in ? void(among.insert(index_of(c))) : void(among.erase(index_of(c)));
-  };
+  const auto put = [&](place_set& among) { in ? among.insert(index_of(c)) : among.erase(index_of(c)); };
   const auto add = [&](std::size_t& sum) { in ? ++sum : --sum; };
   if (c.now == phase::queued) put(queued_);
   if (is_alive(c)) put(alive_);
@@ -160,9 +155,10 @@ void machine::index() {
   places_.clear();
   queued_.clear();
   alive_.clear();
+  places_.reserve(children_.size());
   in_turn_ = gone_ = 0;
   for (const auto& c : children_) {
-    places_[c.spec.id] = index_of(c);
+    places_[&*c.spec] = index_of(c);
     count(c, true);
   }
 }
@@ -185,7 +181,7 @@ bool machine::has_groups() const {
 
 machine::phase machine::after_the_end(const child& c, phase otherwise) const {
   if (pool_) return phase::gone;
-  if (c.spec.restart != restart_type::temporary) return otherwise;
+  if (c.spec->restart != restart_type::temporary) return otherwise;
   return c.added ? phase::gone : phase::ended;
 }
 
@@ -202,8 +198,8 @@ void machine::step() {
 }
 
 void machine::advance_group() {
-  if (!alive_.empty() && *alive_.rbegin() >= group_->first) {
-    auto& c = children_[*alive_.rbegin()];
+  if (!alive_.empty() && alive_.last() >= group_->first) {
+    auto& c = children_[alive_.last()];
     const auto after = after_the_end(c, phase::grouped);
     if (c.now != phase::stopping) begin_stop(c, after);
     return;
@@ -215,23 +211,23 @@ void machine::advance_group() {
 }
 
 void machine::start_next() {
-  if (in_turn_ == 0 && !queued_.empty()) begin_start(children_[*queued_.begin()], true);
+  if (in_turn_ == 0 && !queued_.empty()) begin_start(children_[queued_.first()], true);
 }
 
 void machine::begin_start(child& c, bool sequenced) {
   c.sequenced = sequenced;
   enter(c, phase::starting);
-  c.no_start = {};
+  c.no_start.reset();
   c.token = {};
   report(c, agent_state::starting);
-  out_.emplace_back(act::start{c.spec.id});
+  out_.emplace_back(act::start{c.spec->id});
 }
 
 void machine::begin_stop(child& c, phase after) {
   c.after_stop = after;
   if (c.now == phase::stopping) return;
   enter(c, phase::stopping);
-  out_.emplace_back(act::stop{c.spec.id});
+  out_.emplace_back(act::stop{c.spec->id});
 }
 
 bool machine::to_be_stopped(const child& c) const {
@@ -263,7 +259,7 @@ void machine::life_failed(child& c, exit_reason reason, const failure& cause, st
   if (c.was_up && now - c.up_since >= flags_.period) c.streak = 0;
   c.token = {};
   const bool clean = reason == exit_reason::normal || reason == exit_reason::shutdown;
-  if (c.spec.restart == restart_type::temporary || (c.spec.restart == restart_type::transient && clean))
+  if (c.spec->restart == restart_type::temporary || (c.spec->restart == restart_type::transient && clean))
     return child_done(c, reason, cause);
   if (reason != exit_reason::noconnection) return count_and_restart(c, reason, cause, now);
   // Not the child's fault, so it neither counts nor is slowed down.
@@ -275,7 +271,7 @@ void machine::life_failed(child& c, exit_reason reason, const failure& cause, st
 void machine::count_and_restart(child& c, exit_reason reason, const failure& cause, steady_time now) {
   while (!window_.empty() && window_.front().at + flags_.period < now) window_.pop_front();
   if (static_cast<std::int64_t>(window_.size()) >= flags_.intensity) return too_many(c, reason, cause);
-  window_.push_back({now, c.spec.id, cause});
+  window_.push_back({now, c.spec->id, cause});
   ++c.restarts;
   const auto delay = next_delay(c);
   c.token = {};
@@ -283,7 +279,7 @@ void machine::count_and_restart(child& c, exit_reason reason, const failure& cau
   report(c, agent_state::backoff, reason, cause);
   if (has_groups()) return restart_group(flags_.strategy == restart_strategy::one_for_all ? 0 : index_of(c), delay);
   if (delay == milliseconds{0}) return begin_start(c, false);
-  out_.emplace_back(act::timer{c.spec.id, ++c.generation, delay});
+  out_.emplace_back(act::timer{c.spec->id, ++c.generation, delay});
 }
 
 void machine::restart_group(std::size_t first, milliseconds delay) {
@@ -296,7 +292,7 @@ void machine::restart_group(std::size_t first, milliseconds delay) {
   // As in OTP, a group restart also brings back what had ended or was terminated, but never a temporary child.
   for (auto i = g.first; i < children_.size(); ++i) {
     auto& c = children_[i];
-    if (c.spec.restart == restart_type::temporary) {
+    if (c.spec->restart == restart_type::temporary) {
       if (c.now == phase::stopping) c.after_stop = after_the_end(c, phase::ended);
       // One that did not have its turn yet still gets it: nothing of it has ended.
       const bool to_come = c.now == phase::queued || c.now == phase::grouped;
@@ -314,7 +310,7 @@ void machine::restart_group(std::size_t first, milliseconds delay) {
 void machine::too_many(child& c, exit_reason reason, const failure& cause) {
   const auto first = first_cause(c, cause);
   c.token = {};
-  if (c.spec.branch || flags_.root) {
+  if (c.spec->branch || flags_.root) {
     // Its failures are dealt with; left in the window they would make a healthy sibling's next restart one too many.
     forget(c);
     enter(c, phase::quarantined);
@@ -330,11 +326,11 @@ void machine::child_done(child& c, exit_reason reason, const failure& cause) {
   enter(c, after_the_end(c, phase::ended));
   c.token = {};
   report(c, agent_state::stopped, reason, cause);
-  if (!c.spec.significant || flags_.auto_shutdown == auto_shutdown::never) return;
+  if (!c.spec->significant || flags_.auto_shutdown == auto_shutdown::never) return;
   const bool others_live = std::any_of(children_.begin(), children_.end(), [](const child& other) {
     const bool gone = other.now == phase::idle || other.now == phase::stopped || other.now == phase::ended ||
                       other.now == phase::gone || other.now == phase::quarantined;
-    return other.spec.significant && !gone;
+    return other.spec->significant && !gone;
   });
   if (flags_.auto_shutdown == auto_shutdown::any_significant || !others_live)
     close(act::finished{exit_reason::shutdown});
@@ -355,12 +351,13 @@ void machine::close(act::action last) {
 }
 
 void machine::close_step() {
-  for (auto at = alive_.rbegin(); at != alive_.rend(); ++at) {
-    begin_stop(children_[*at], phase::idle);
+  if (!alive_.empty()) {
+    if (!pool_) return begin_stop(children_[alive_.last()], phase::idle);
     // A pool has no order to keep, and may be large: its children stop side by side.
-    if (!pool_) return;
+    for (auto c = children_.rbegin(); c != children_.rend(); ++c)
+      if (is_alive(*c)) begin_stop(*c, phase::idle);
+    return;
   }
-  if (!alive_.empty()) return;
   mode_ = mode::done;
   out_.push_back(last_);
 }
@@ -377,20 +374,20 @@ milliseconds machine::next_delay(child& c) {
 
 failure machine::first_cause(const child& c, const failure& latest) const {
   const auto own =
-      std::find_if(window_.begin(), window_.end(), [&](const restart_note& n) { return n.child == c.spec.id; });
+      std::find_if(window_.begin(), window_.end(), [&](const restart_note& n) { return n.child == c.spec->id; });
   auto cause = own == window_.end() ? latest : own->cause;
   // Where it began is said once, by the level that saw it; branches above pass the text on as it is.
-  const auto origin = c.spec.id.text + ": ";
-  if (!c.spec.branch && !cause.message.starts_with(origin)) cause.message.insert(0, origin);
+  const auto origin = c.spec->id.text + ": ";
+  if (!c.spec->branch && !cause.message.starts_with(origin)) cause.message.insert(0, origin);
   return cause;
 }
 
 void machine::forget(const child& c) {
-  std::erase_if(window_, [&](const restart_note& n) { return n.child == c.spec.id; });
+  std::erase_if(window_, [&](const restart_note& n) { return n.child == c.spec->id; });
 }
 
 void machine::report(const child& c, agent_state state, exit_reason reason, const failure& cause) {
-  out_.emplace_back(act::report{c.spec.id, c.spec.branch, state, reason, cause, c.restarts});
+  out_.emplace_back(act::report{c.spec->id, c.spec->branch, state, reason, cause, c.restarts});
 }
 
 agent_state machine::visible(phase p) {

@@ -1,6 +1,9 @@
 #pragma once
 
 #include "config/company.hpp"
+#include "frozen.hpp"
+#include "kept_token.hpp"
+#include "place_set.hpp"
 #include "schemas/agent_path.hpp"
 #include "schemas/error.hpp"
 #include "schemas/ids.hpp"
@@ -10,8 +13,8 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -33,7 +36,7 @@ struct child_spec {
   restart_type restart = restart_type::permanent;
   config::shutdown_time shutdown;
   bool significant = false;
-  std::vector<std::string> nodes;  ///< Where it may run, best first. Empty: on the node of its supervisor.
+  frozen<std::vector<std::string>> nodes;  ///< Where it may run, best first. Empty: on the node of its supervisor.
   failback_rule failback = failback_rule::idle;
 };
 
@@ -206,7 +209,8 @@ class machine {
 
   /// The state of a child as people see it; nothing for an unknown id.
   [[nodiscard]] std::optional<agent_state> state_of(const agent_path& id) const;
-  [[nodiscard]] const child_spec* spec_of(const agent_path& id) const;
+  /// Null for an unknown id.
+  [[nodiscard]] const frozen<child_spec>* spec_of(const agent_path& id) const;
   /// All children in the order of their start. Temporary ones that ended are gone, as in OTP.
   [[nodiscard]] std::vector<child_view> which_children() const;
   [[nodiscard]] child_count count_children() const;
@@ -236,21 +240,30 @@ class machine {
     std::uint64_t request = 0;
     bool start = false;  ///< False: terminate.
   };
+  /// There are up to 100,000 of them: what few have at a time is kept apart.
   struct child {
-    child_spec spec;
+    frozen<child_spec> spec;
     phase now = phase::idle;
     phase after_stop = phase::idle;
-    incarnation_token token;
-    bool sequenced = false;  ///< Its start belongs to the ordered sequence; the next one waits for it.
+    std::optional<phase> if_no_start;  ///< Its start was ordered: what it is if that fails.
+    bool sequenced = false;            ///< Its start belongs to the ordered sequence; the next one waits for it.
     bool was_up = false;
+    bool added = false;  ///< By order, not by the config.
+    kept_token token;
     steady_time up_since;
     std::int64_t streak = 0;  ///< Restarts since its last stable life; the exponent of the backoff.
     std::int64_t restarts = 0;
     std::uint64_t generation = 0;
-    bool added = false;                ///< By order, not by the config.
-    std::optional<phase> if_no_start;  ///< Its start was ordered: what it is if that fails.
-    failure no_start;                  ///< Why its last start failed.
-    std::vector<ask> asks;
+    std::unique_ptr<failure> no_start;  ///< Why its last start failed, if it did.
+    std::unique_ptr<std::vector<ask>> asks;
+  };
+  /// Finds a child by its id, without a copy of the id.
+  struct by_id {
+    using is_transparent = void;
+    static const agent_path& id_of(const agent_path& id) noexcept { return id; }
+    static const agent_path& id_of(const child_spec* spec) noexcept { return spec->id; }
+    std::size_t operator()(const auto& key) const noexcept { return std::hash<agent_path>{}(id_of(key)); }
+    bool operator()(const auto& a, const auto& b) const noexcept { return id_of(a) == id_of(b); }
   };
   struct restart_note {
     steady_time at;
@@ -326,9 +339,9 @@ class machine {
   supervisor_flags flags_;
   std::vector<child> children_;
   // What each event would otherwise search all children for; a branch may have 100,000.
-  std::unordered_map<agent_path, std::size_t> places_;
-  std::set<std::size_t> queued_, alive_;  ///< Places in `children_`.
-  std::size_t in_turn_ = 0;               ///< Children that start in sequence; the next one waits.
+  std::unordered_map<const child_spec*, std::size_t, by_id, by_id> places_;
+  place_set queued_, alive_;
+  std::size_t in_turn_ = 0;  ///< Children that start in sequence; the next one waits.
   std::size_t gone_ = 0;
   std::size_t asks_ = 0;
   std::optional<child_spec> pool_;  ///< What each child of a dynamic supervisor is made of.

@@ -88,23 +88,22 @@ void machine::order_add(const on::order& e) {
   if (pool_.has_value() == e.spec.has_value())
     return answer(e, act::outcome::refused,
                   {errc::bad_value, pool_ ? "a dynamic supervisor has its own spec" : "add: the spec is missing"});
-  child c;
-  c.spec = pool_ ? *pool_ : *e.spec;
-  if (pool_) c.spec.id = e.id;
-  while (pool_ && (c.spec.id.empty() || (e.id.empty() && find(c.spec.id) != nullptr)))
-    c.spec.id = {pool_->id.text + "." + std::to_string(++pool_ids_)};
-  if (const auto ok = check_child(flags_, c.spec); !ok) return answer(e, act::outcome::refused, ok.error());
-  if (auto* old = find(c.spec.id); old != nullptr) {
+  auto spec = pool_ ? *pool_ : *e.spec;
+  if (pool_) spec.id = e.id;
+  while (pool_ && (spec.id.empty() || (e.id.empty() && find(spec.id) != nullptr)))
+    spec.id = {pool_->id.text + "." + std::to_string(++pool_ids_)};
+  if (const auto ok = check_child(flags_, spec); !ok) return answer(e, act::outcome::refused, ok.error());
+  if (auto* old = find(spec.id); old != nullptr) {
     if (!is_over(*old))
       return answer(e, is_alive(*old) ? act::outcome::already_started : act::outcome::already_present);
     enter(*old, phase::gone);
     sweep();
   }
-  c.added = true;
-  c.if_no_start = phase::gone;
-  places_[c.spec.id] = children_.size();
-  children_.push_back(std::move(c));
-  auto& added = children_.back();
+  auto& added = children_.emplace_back();
+  added.spec = std::move(spec);
+  added.added = true;
+  added.if_no_start = phase::gone;
+  places_[&*added.spec] = index_of(added);
   expect(added, e);
   // The children of a pool know no order, so none waits for another's start.
   if (pool_) return begin_start(added, false);
@@ -117,27 +116,28 @@ void machine::answer(const on::order& e, act::outcome how, failure cause) {
 
 void machine::expect(child& c, const on::order& e) {
   if (e.request == 0) return;
-  c.asks.push_back({e.request, e.what != on::order::kind::terminate});
+  if (!c.asks) c.asks = std::make_unique<std::vector<ask>>();
+  c.asks->push_back({e.request, e.what != on::order::kind::terminate});
   ++asks_;
 }
 
 void machine::settle() {
   if (asks_ == 0) return;
   for (auto& c : children_) {
-    if (c.asks.empty() || c.now == phase::stopping) continue;
+    if (!c.asks || c.now == phase::stopping) continue;
     const bool runs = c.now == phase::running || c.now == phase::waiting;
     const bool to_run = c.now == phase::queued || c.now == phase::starting || c.now == phase::grouped;
-    asks_ -= std::erase_if(c.asks, [&](const ask& a) {
+    asks_ -= std::erase_if(*c.asks, [&](const ask& a) {
       if (a.start && to_run) return false;
-      act::answer said{a.request, act::outcome::ok, c.spec.id, {}};
+      act::answer said{a.request, act::outcome::ok, c.spec->id, {}};
       if (a.start && !runs) {
-        const bool failed = c.no_start.code != errc::none;
-        said.how = failed ? act::outcome::failed : act::outcome::cancelled;
-        said.cause = failed ? c.no_start : failure{errc::cancelled, "another order came between"};
+        said.how = c.no_start ? act::outcome::failed : act::outcome::cancelled;
+        said.cause = c.no_start ? *c.no_start : failure{errc::cancelled, "another order came between"};
       }
       out_.emplace_back(std::move(said));
       return true;
     });
+    if (c.asks->empty()) c.asks.reset();
   }
 }
 
@@ -152,13 +152,13 @@ void machine::sweep() {
 }
 
 bool machine::is_over(const child& c) {
-  return c.now == phase::gone || (c.spec.restart == restart_type::temporary && c.now == phase::ended);
+  return c.now == phase::gone || (c.spec->restart == restart_type::temporary && c.now == phase::ended);
 }
 
 std::vector<child_view> machine::which_children() const {
   std::vector<child_view> all;
   for (const auto& c : children_)
-    if (!is_over(c)) all.push_back({c.spec.id, c.spec.branch, visible(c.now), c.restarts});
+    if (!is_over(c)) all.push_back({c.spec->id, c.spec->branch, visible(c.now), c.restarts});
   return all;
 }
 
@@ -168,7 +168,7 @@ child_count machine::count_children() const {
     if (is_over(c)) continue;
     ++n.specs;
     if (c.now == phase::running || c.now == phase::stopping) ++n.active;
-    ++(c.spec.branch ? n.supervisors : n.workers);
+    ++(c.spec->branch ? n.supervisors : n.workers);
   }
   if (pool_) n.specs = 1;
   return n;

@@ -16,15 +16,15 @@ namespace {
 /// Carries a supervisor's orders to the host of its node.
 class host_launcher final : public child_launcher {
  public:
-  host_launcher(caf::actor host, supervisor_ref supervisor)
+  host_launcher(caf::actor host, frozen<supervisor_ref> supervisor)
       : host_(std::move(host)), supervisor_(std::move(supervisor)) {}
-  void start(const child_spec& child) override { caf::anon_send(host_, start_order{supervisor_, child}); }
-  void stop(const child_spec& child) override { caf::anon_send(host_, stop_order{supervisor_, child}); }
+  void start(const frozen<child_spec>& child) override { caf::anon_send(host_, start_order{supervisor_, child}); }
+  void stop(const frozen<child_spec>& child) override { caf::anon_send(host_, stop_order{supervisor_, child}); }
   void report(const act::report& what) override { caf::anon_send(host_, child_report{supervisor_, what}); }
 
  private:
   caf::actor host_;
-  supervisor_ref supervisor_;
+  frozen<supervisor_ref> supervisor_;
 };
 
 message refusal(errc code, std::string text) {
@@ -60,7 +60,7 @@ lives::seams node_host_core::seams_of_lives() {
     return shutdown_ms(shutdown_of(*cfg_.company, path, branch));
   };
   use.set_timer = [this](std::uint64_t generation, milliseconds delay) {
-    set_timer(host_timer::kind::stop_expired, generation, delay);
+    set_timer(host_timer::kind::life_expired, generation, delay);
   };
   return use;
 }
@@ -233,8 +233,8 @@ void node_host_core::timer(const host_timer& t) {
       return edges_.retry(t.generation);
     case host_timer::kind::settled:
       return edges_.settle();
-    case host_timer::kind::stop_expired:
-      return lives_.stop_expired(t.generation);
+    case host_timer::kind::life_expired:
+      return lives_.expired(t.generation);
     case host_timer::kind::leave:
       log::warn("node {}: {} lives and {} DOWN notices are left behind", cfg_.node, lives_.size(), notices_.size());
       lives_.kill_all();

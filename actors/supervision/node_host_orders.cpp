@@ -182,7 +182,7 @@ void node_host_core::quit_if_empty() {
 }
 
 void node_host_core::report(const child_report& in) {
-  if (lives_.is_replaced(in.supervisor.branch)) return;
+  if (lives_.is_replaced(in.supervisor->branch)) return;
   agent_report out;
   out.id = new_id<command_id>();
   out.agent = in.what.id;

@@ -35,17 +35,17 @@ struct children_answer {
 
 /// Start this child. Answered with one supervisor_input: started, start_failed or unavailable.
 struct start_order {
-  supervisor_ref supervisor;
-  child_spec child;
+  frozen<supervisor_ref> supervisor;
+  frozen<child_spec> child;
 };
 /// Stop this child. Answered with a supervisor_input: down.
 struct stop_order {
-  supervisor_ref supervisor;
-  child_spec child;
+  frozen<supervisor_ref> supervisor;
+  frozen<child_spec> child;
 };
 /// A child's state changed.
 struct child_report {
-  supervisor_ref supervisor;
+  frozen<supervisor_ref> supervisor;
   act::report what;
 };
 
@@ -92,7 +92,7 @@ struct order_answer {
 
 /// A time is over. `generation` is of the request, life or notice concerned.
 struct host_timer {
-  enum class kind : std::uint8_t { beat, request_expired, retry, stop_expired, leave, settled };
+  enum class kind : std::uint8_t { beat, request_expired, retry, life_expired, leave, settled };
   kind what = kind::beat;
   std::uint64_t generation = 0;
 };

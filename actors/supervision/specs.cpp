@@ -1,6 +1,9 @@
 #include "specs.hpp"
 
 #include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
 
 namespace cadre::actors::supervision {
 
@@ -16,7 +19,10 @@ supervisor_flags flags_of(const config::supervise& s) {
   return flags;
 }
 
-child_spec spec_of(const config::agent& agent, bool branch) {
+/// Siblings mostly may run on the same nodes: each list is kept once.
+using node_lists = std::map<std::vector<std::string>, frozen<std::vector<std::string>>>;
+
+child_spec spec_of(const config::agent& agent, bool branch, node_lists& lists) {
   child_spec spec;
   spec.id = agent.path;
   spec.branch = branch;
@@ -24,7 +30,7 @@ child_spec spec_of(const config::agent& agent, bool branch) {
   spec.shutdown = agent.shutdown;
   if (branch) spec.shutdown.how = config::shutdown_time::mode::infinity;
   spec.significant = agent.significant;
-  spec.nodes = agent.nodes;
+  spec.nodes = lists.try_emplace(agent.nodes, agent.nodes).first->second;
   spec.failback = agent.failback;
   return spec;
 }
@@ -33,6 +39,7 @@ child_spec spec_of(const config::agent& agent, bool branch) {
 
 result<branch_plan> plan_branch(const config::company& company, const agent_path& manager) {
   branch_plan plan;
+  node_lists lists;
   if (manager.empty()) {
     if (company.agents.empty()) return fail(errc::not_found, "the company has no agents");
     const auto& ceo = company.agents.front();
@@ -40,7 +47,7 @@ result<branch_plan> plan_branch(const config::company& company, const agent_path
     plan.flags.strategy = restart_strategy::one_for_one;
     plan.flags.auto_shutdown = auto_shutdown::never;
     plan.flags.root = true;
-    plan.children.push_back(spec_of(ceo, true));
+    plan.children.push_back(spec_of(ceo, true, lists));
     plan.children.back().significant = false;
     return plan;
   }
@@ -50,13 +57,13 @@ result<branch_plan> plan_branch(const config::company& company, const agent_path
     return fail(errc::bad_value, manager.text + ": strategy: dynamic is for pools of equal children, not for reports");
   if (!agent->branch) return fail(errc::bad_value, manager.text + ": has no branch, it is not a manager");
   plan.flags = flags_of(*agent->branch);
-  auto own = spec_of(*agent, false);
+  auto own = spec_of(*agent, false, lists);
   // Significant is a word about this manager's branch among its siblings, not about the agent within its own branch.
   own.significant = false;
-  own.nodes.clear();
+  own.nodes = {};
   plan.children.push_back(std::move(own));
   for (const auto* report : company.reports_of(manager))
-    plan.children.push_back(spec_of(*report, report->branch.has_value()));
+    plan.children.push_back(spec_of(*report, report->branch.has_value(), lists));
   if (const auto ok = check(plan.flags, plan.children); !ok) return tl::unexpected{ok.error()};
   return plan;
 }

@@ -24,8 +24,8 @@ namespace cadre::actors::supervision {
 class child_launcher {
  public:
   virtual ~child_launcher() = default;
-  virtual void start(const child_spec& child) = 0;
-  virtual void stop(const child_spec& child) = 0;
+  virtual void start(const frozen<child_spec>& child) = 0;
+  virtual void stop(const frozen<child_spec>& child) = 0;
   virtual void report(const act::report& what) = 0;
 };
 

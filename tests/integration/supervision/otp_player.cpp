@@ -104,8 +104,8 @@ class stage {
   class launcher final : public child_launcher {
    public:
     launcher(stage& owner, caf::actor supervisor) : owner_(owner), supervisor_(std::move(supervisor)) {}
-    void start(const child_spec& c) override { caf::anon_send(owner_.node_, start_order{{}, c}); }
-    void stop(const child_spec& c) override { caf::anon_send(owner_.node_, stop_order{{}, c}); }
+    void start(const frozen<child_spec>& c) override { caf::anon_send(owner_.node_, start_order{{}, c}); }
+    void stop(const frozen<child_spec>& c) override { caf::anon_send(owner_.node_, stop_order{{}, c}); }
     void report(const act::report&) override {}
 
    private:
@@ -148,7 +148,7 @@ class stage {
     use.start_time = [](const child_start&) { return milliseconds{20}; };
     use.shutdown_ms = [](const agent_path&, bool) { return 0; };
     use.set_timer = [self](std::uint64_t g, milliseconds delay) {
-      self->delayed_send(self, delay, host_timer{host_timer::kind::stop_expired, g});
+      self->delayed_send(self, delay, host_timer{host_timer::kind::life_expired, g});
     };
     self->state.table = std::make_unique<lives>(self, "here", std::move(use));
     auto* table = self->state.table.get();
@@ -156,7 +156,7 @@ class stage {
     return {
         [this, table](const start_order& in) { start_life(*table, in.child); },
         [this, table](const stop_order& in) { stop_life(*table, in.child); },
-        [table](const host_timer& t) { table->stop_expired(t.generation); },
+        [table](const host_timer& t) { table->expired(t.generation); },
         [self, table](const job& j) { j(self, *table); },
     };
   }

@@ -33,7 +33,7 @@ struct desk {
 
   desk() {
     child.id = {"ceo.a"};
-    child.nodes = {"far", "other"};
+    child.nodes = std::vector<std::string>{"far", "other"};
     child.failback = failback_rule::never;
     sut.settle();
     change(nodes.heard("far", {"far-1"}, time{}));

@@ -35,11 +35,20 @@ caf::behavior wordless(caf::event_based_actor* self, bool stubborn) {
   return {[](int) {}};
 }
 
+/// An agent that never answers.
+caf::behavior mute(caf::event_based_actor* self) {
+  return {[promises = std::vector<caf::response_promise>{}, self](ready_atom) mutable -> caf::result<bool> {
+    promises.push_back(self->make_response_promise());
+    return promises.back();
+  }};
+}
+
 /// The table of a node `me` inside an actor, and what it said.
 struct table : test::deterministic {
   std::vector<std::string> said;
   std::vector<caf::actor_addr> spawned;
   bool stubborn = false;
+  bool silent = false;
   bool adopt_only = false;
   bool exact = false;
   std::string stop_token;
@@ -54,7 +63,7 @@ struct table : test::deterministic {
   caf::behavior behave(caf::stateful_actor<owner_state>* self) {
     lives::seams use;
     use.spawn = [this, self](const child_start&) {
-      auto child = self->spawn(wordless, stubborn);
+      auto child = silent ? self->spawn(mute) : self->spawn(wordless, stubborn);
       spawned.push_back(child.address());
       return child;
     };
@@ -65,13 +74,13 @@ struct table : test::deterministic {
     use.start_time = [](const child_start&) { return milliseconds{1'000}; };
     use.shutdown_ms = [](const agent_path&, bool) { return 500; };
     use.set_timer = [self](std::uint64_t g, milliseconds delay) {
-      self->delayed_send(self, delay, host_timer{host_timer::kind::stop_expired, g});
+      self->delayed_send(self, delay, host_timer{host_timer::kind::life_expired, g});
     };
     self->state.sut = std::make_unique<lives>(self, "me", std::move(use));
     self->set_down_handler([self](const caf::down_msg& m) { self->state.sut->ended(m); });
     return {
         [self](const job& j) { j(*self->state.sut); },
-        [self](const host_timer& t) { self->state.sut->stop_expired(t.generation); },
+        [self](const host_timer& t) { self->state.sut->expired(t.generation); },
     };
   }
 
@@ -281,6 +290,32 @@ BOOST_FIXTURE_TEST_CASE(a_start_that_is_repeated_after_the_life_ended_makes_no_s
   BOOST_TEST(take() == "started t1, down ceo.a killed, failed: killed");
   start("ceo.a", "t2", boss("ceo"));
   BOOST_TEST(take() == "started t2");
+}
+
+BOOST_FIXTURE_TEST_CASE(each_start_has_its_own_time_to_be_answered_in, table) {
+  silent = true;
+  start("ceo.b", "t1", boss("ceo"));
+  advance(milliseconds{500});
+  start("ceo.a", "t2", boss("ceo"));
+  silent = false;
+  start("ceo.c", "t3", boss("ceo"));
+  advance(milliseconds{490});
+  BOOST_TEST(take() == "started t3");
+  advance(milliseconds{20});
+  BOOST_TEST(take() == "failed: did not answer in time after its start");
+  advance(milliseconds{480});
+  BOOST_TEST(take() == "");
+  advance(milliseconds{20});
+  BOOST_TEST(take() == "failed: did not answer in time after its start");
+  // What was answered is not meant by any timer, and a start later on has its time again.
+  silent = true;
+  start("ceo.a", "t4", boss("ceo"));
+  advance(milliseconds{990});
+  BOOST_TEST(take() == "");
+  advance(milliseconds{20});
+  BOOST_TEST(take() == "failed: did not answer in time after its start");
+  with([this](lives& l) { said.push_back(std::to_string(l.size())); });
+  BOOST_TEST(take() == "1");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_killed_supervisor_takes_its_children_here_along_and_no_others, table) {
