@@ -1,5 +1,6 @@
 #include "actors/agent/agent_actor.hpp"
 
+#include "actors/command/command_client.hpp"
 #include "actors/supervision/exits.hpp"
 #include "actors/supervision/type_ids.hpp"
 #include "agent_actor_desk.hpp"
@@ -158,6 +159,14 @@ BOOST_FIXTURE_TEST_CASE(a_refused_life_ends_with_the_writers_reason, agent_fixtu
   const auto cause = supervision::cause_of(end_of_agent.reason, sys);
   BOOST_TEST((cause.code == errc::crashed));
   BOOST_TEST(cause.message.find("ceo.a is not in the org") != std::string::npos, cause.message);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_life_that_has_nobody_to_ask_for_its_epoch_ends, agent_fixture) {
+  caf::anon_send_exit(commands, caf::exit_reason::kill);
+  run();
+  advance(command_timeout);
+  BOOST_TEST(end_of_agent.ended);
+  BOOST_TEST(supervision::cause_of(end_of_agent.reason, sys).message == "the node's command client is gone");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_grant_is_held_once_and_only_by_the_life_it_is_for, agent_fixture) {
