@@ -134,7 +134,7 @@ void node_host_core::order_child(const agent_path& branch, on::order::kind what,
     const auto plan = plan_branch(*cfg_.company, branch);
     if (!plan) return reply(plan.error());
     for (const auto& spec : plan->children)
-      if (spec.id == child && (spec.branch || child != branch)) asked.order.spec = spec;
+      if (spec.id == child) asked.order.spec = spec;
   }
   self_->request(supervisor, order_time, std::move(asked))
       .then([reply, child](const child_answer& a) { reply(in_words(a.what, child)); },
