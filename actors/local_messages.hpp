@@ -118,6 +118,7 @@ struct audit_call {
 
 /// A verdict that was answered busy or in doubt is due again. To: auditor (itself).
 struct verdict_again {
+  run_id run;
   verdict_add verdict;
 };
 
@@ -168,6 +169,7 @@ CAF_ADD_ATOM(cadre_local, cadre::actors, relay_start_atom, "rel_start")
 CAF_ADD_ATOM(cadre_local, cadre::actors, relay_pump_atom, "rel_pump")
 CAF_ADD_ATOM(cadre_local, cadre::actors, audit_next_atom, "audit_next")
 CAF_ADD_ATOM(cadre_local, cadre::actors, audit_alive_atom, "auditalive")
+CAF_ADD_ATOM(cadre_local, cadre::actors, audit_probe_atom, "auditprobe")
 CAF_END_TYPE_ID_BLOCK(cadre_local)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::command)

@@ -23,8 +23,16 @@ constexpr milliseconds material_timeout{120'000};
 constexpr milliseconds ack_wait{5'000};
 constexpr milliseconds alive_every{1'500};
 constexpr int outputs_waiting_max = 64;
+constexpr milliseconds probe_every{500};
 
-void perform(auditor* self, audit_machine::actions actions);
+void perform(auditor* self, const run_id& run, audit_machine::actions actions);
+
+/// Hands an event to the machine of the audit `run`, unless that has ended meanwhile.
+template <class Step>
+void go_on(auditor* self, const run_id& run, Step step) {
+  if (auto audit = self->state.running.find(run); audit != self->state.running.end())
+    perform(self, run, step(audit->second.machine));
+}
 
 void next_audit(auditor* self) {
   self->send(self, audit_next_atom_v);
@@ -52,21 +60,18 @@ void submit(auditor* self, command_body body, std::function<void(const outcome&)
       .then([then](const outcome& o) { then(o); }, [then, unknown](const caf::error&) { then(unknown()); });
 }
 
-void send_verdict(auditor* self, const verdict_add& verdict) {
-  submit(self, verdict, [self, verdict](const outcome& o) {
-    auto& current = self->state.current;
-    if (!current || current->machine.what().output != verdict.output) return;
-    if (o.status == outcome_status::busy || o.status == outcome_status::in_doubt) {
-      self->delayed_send(self, repeat_after, verdict_again{verdict});
-    } else {
-      perform(self, current->machine.on_outcome(o));
-    }
+void send_verdict(auditor* self, const run_id& run, const verdict_add& verdict) {
+  submit(self, verdict, [self, run, verdict](const outcome& o) {
+    if (o.status == outcome_status::busy || o.status == outcome_status::in_doubt)
+      self->delayed_send(self, repeat_after, verdict_again{run, verdict});
+    else
+      go_on(self, run, [&](audit_machine& machine) { return machine.on_outcome(o); });
   });
 }
 
-void start_process(auditor* self, const audit_machine::start_process& order) {
+void start_process(auditor* self, const run_id& run, running_audit& audit, const audit_machine::start_process& order) {
   auto& s = self->state;
-  const auto& what = s.current->machine.what();
+  const auto& what = audit.machine.what();
   audit_request request;
   request.company = s.services->company->name;
   request.agent = s.spec.path;
@@ -77,14 +82,13 @@ void start_process(auditor* self, const audit_machine::start_process& order) {
   request.deadline = now() + s.spec.timeout;
 
   const auto me = caf::actor_cast<caf::actor_addr>(self);
-  if (auto started =
-          start_agent_process(*s.services, s.spec, s.current->run, request_line(request) + order.row_lines, me)) {
-    s.current->process = *started;
+  if (auto started = start_agent_process(*s.services, s.spec, run, request_line(request) + order.row_lines, me)) {
+    audit.process = *started;
   } else {
     exit_info exit;
     exit.how = exit_info::end::not_started;
     exit.start_error = started.error();
-    self->send(self, run_exited{s.current->run, exit});
+    self->send(self, run_exited{run, exit});
   }
 }
 
@@ -128,21 +132,32 @@ void retire(auditor* self) {
   self->delayed_send(self, replaced_linger, replaced_atom_v);
 }
 
-void finish(auditor* self, const audit_machine::audit_over& over) {
+/// Its staged rows could not be read. That is nobody's fault and no attempt: it is held, and tried again.
+void put_back(auditor* self, bus::delivery delivery, const failure& why) {
   auto& s = self->state;
-  const auto delivery = s.current->delivery;
-  const auto what = s.current->machine.what();
-  // Nobody's fault, and it ends: an output whose audit were given up for it would stay in review.
-  const bool away = over.error.code == errc::unreachable;
-  s.current.reset();
+  if (!s.database_away)
+    log::warn("{}: audits wait for the database ({} in hand): {}", s.spec.path.text,
+              s.waiting.size() + s.running.size() + 1, why.message);
+  s.database_away = true;
+  s.waiting.push_front(std::move(delivery));
+  if (!std::exchange(s.probing, true)) self->delayed_send(self, probe_every, audit_probe_atom_v);
+}
+
+void finish(auditor* self, const run_id& run, const audit_machine::audit_over& over) {
+  auto& s = self->state;
+  auto audit = std::move(s.running.extract(run).mapped());
+  const auto& delivery = audit.delivery;
+  const auto& what = audit.machine.what();
   if (over.error.code == errc::stale_epoch) {
     (void)delivery.nak(milliseconds{0});
     retire(self);
   } else if (over.error.code == errc::none) {
     (void)delivery.ack();
-  } else if (s.stopping) {
+  } else if (s.stopping || s.replaced) {
     (void)delivery.nak(milliseconds{0});
-  } else if (over.retryable && (away || delivery.count() < s.spec.retry.attempts)) {
+  } else if (over.error.code == errc::unreachable) {
+    return put_back(self, std::move(audit.delivery), over.error);
+  } else if (over.retryable && delivery.count() < s.spec.retry.attempts) {
     const auto pause = pause_before(s.spec.retry.wait, delivery.count());
     log::warn("{}: audit of {} by {} failed, again in {} ms: {}", s.spec.path.text, what.dataset, what.worker.text,
               pause.count(), over.error.message);
@@ -153,57 +168,71 @@ void finish(auditor* self, const audit_machine::audit_over& over) {
     escalate(self, what, over.error);
     (void)delivery.ack();
   }
-  if (s.stopping) return self->quit(s.stop_reason);
-  next_audit(self);
+  if (!s.stopping) return next_audit(self);
+  if (s.running.empty()) self->quit(s.stop_reason);
 }
 
-void perform(auditor* self, audit_machine::actions actions) {
+void perform(auditor* self, const run_id& run, audit_machine::actions actions) {
   for (const auto& action : actions) {
+    auto& audit = self->state.running.at(run);
     if (const auto* start = std::get_if<audit_machine::start_process>(&action)) {
-      start_process(self, *start);
+      start_process(self, run, audit, *start);
     } else if (std::holds_alternative<audit_machine::kill_process>(action)) {
-      if (self->state.current->process)
-        self->state.services->processes->kill(*self->state.current->process, kill_grace);
+      if (audit.process) self->state.services->processes->kill(*audit.process, kill_grace);
     } else if (const auto* verdict = std::get_if<audit_machine::send_verdict>(&action)) {
-      send_verdict(self, verdict->verdict);
+      send_verdict(self, run, verdict->verdict);
     } else if (const auto* over = std::get_if<audit_machine::audit_over>(&action)) {
-      return finish(self, *over);
+      return finish(self, run, *over);
     }
   }
 }
 
-void begin_audit(auditor* self) {
+void on_material(auditor* self, const run_id& run, const audit_material& material) {
   auto& s = self->state;
-  if (s.current || s.stopping || s.waiting.empty()) return;
-  auto delivery = std::move(s.waiting.front());
-  s.waiting.pop_front();
-  auto what = parse_output_event(delivery.what());
-  if (!what) {
-    log::error("{}: {}", s.spec.path.text, what.error().message);
-    (void)delivery.term();
-    return next_audit(self);
+  if (material.error.code != errc::unreachable && std::exchange(s.database_away, false)) {
+    log::info("{}: audits go on: the database answers again", s.spec.path.text);
+    next_audit(self);
   }
+  go_on(self, run, [&](audit_machine& machine) { return machine.on_material(material); });
+}
+
+void begin_audit(auditor* self, bus::delivery delivery, const audited_output& what) {
+  auto& s = self->state;
+  const auto of_same_output = [&](const auto& audit) { return audit.second.machine.what().output == what.output; };
+  // Delivered twice: the audit that is under way answers for both.
+  if (std::any_of(s.running.begin(), s.running.end(), of_same_output)) return;
   (void)delivery.in_progress();
   audit_order order;
-  order.output = what->output;
-  order.worker = what->worker;
-  order.dataset = what->dataset;
+  order.output = what.output;
+  order.worker = what.worker;
+  order.dataset = what.dataset;
   order.checks = s.spec.checks;
   order.with_rows = s.spec.run.how == config::run_spec::mode::command;
   order.rows_bytes_max = s.spec.run.output_bytes_max;
-  s.current.emplace(std::move(delivery), audit_machine{*what, s.spec}, new_id<run_id>());
-  const auto run = s.current->run;
-  const auto go_on = [self, run](audit_material material) {
-    if (self->state.current && self->state.current->run == run)
-      perform(self, self->state.current->machine.on_material(std::move(material)));
-  };
+  const auto run = new_id<run_id>();
+  s.running.try_emplace(run, std::move(delivery), audit_machine{what, s.spec});
   self->request(s.services->audit_reader, material_timeout, std::move(order))
-      .then([go_on](const audit_material& material) { go_on(material); },
-            [go_on](const caf::error&) {
+      .then([self, run](const audit_material& material) { on_material(self, run, material); },
+            [self, run](const caf::error&) {
               audit_material none;
               none.error = {errc::unreachable, "the staged rows could not be read in time"};
-              go_on(none);
+              on_material(self, run, none);
             });
+}
+
+void begin_audits(auditor* self) {
+  auto& s = self->state;
+  const auto at_once = s.database_away ? std::size_t{1} : static_cast<std::size_t>(s.spec.concurrency);
+  while (!s.stopping && !s.probing && !s.waiting.empty() && s.running.size() < at_once) {
+    auto delivery = std::move(s.waiting.front());
+    s.waiting.pop_front();
+    if (const auto what = parse_output_event(delivery.what())) {
+      begin_audit(self, std::move(delivery), *what);
+    } else {
+      log::error("{}: {}", s.spec.path.text, what.error().message);
+      (void)delivery.term();
+    }
+  }
 }
 
 void listen(auditor* self) {
@@ -231,25 +260,29 @@ void begin_stop(auditor* self, const caf::error& reason) {
   for (const auto& delivery : s.waiting) (void)delivery.nak(milliseconds{0});
   s.waiting.clear();
   report_end(self, *s.services, s.token, exit_reason::shutdown, "");
-  if (!s.current) return self->quit(reason);
-  if (s.current->process) {
-    s.services->processes->kill(*s.current->process, kill_grace);
-  } else {
-    finish(self, {{errc::cancelled, "the auditor was stopped"}, true});
+  std::vector<run_id> to_end;
+  for (const auto& [run, audit] : s.running) {
+    if (audit.process)
+      s.services->processes->kill(*audit.process, kill_grace);
+    else
+      to_end.push_back(run);
   }
+  if (s.running.empty()) return self->quit(reason);
+  for (const auto& run : to_end) finish(self, run, {{errc::cancelled, "the auditor was stopped"}, true});
 }
 
 /// Says that everything in hand is still being looked after: neither the running nor the waiting may come again.
 void keep_alive(auditor* self) {
   const auto& s = self->state;
-  if (s.current) (void)s.current->delivery.in_progress();
+  for (const auto& [run, audit] : s.running) (void)audit.delivery.in_progress();
   for (const auto& delivery : s.waiting) (void)delivery.in_progress();
 }
 
 }  // namespace
 
 auditor_state::~auditor_state() {
-  if (current && current->process) services->processes->kill(*current->process, milliseconds{0});
+  for (const auto& [run, audit] : running)
+    if (audit.process) services->processes->kill(*audit.process, milliseconds{0});
 }
 
 caf::behavior auditor_actor(auditor* self, std::shared_ptr<const agent_services> services, config::agent spec,
@@ -275,27 +308,29 @@ caf::behavior auditor_actor(auditor* self, std::shared_ptr<const agent_services>
       [self](audit_call& call) {
         if (self->state.stopping || self->state.replaced) return void(call.delivery.nak(milliseconds{0}));
         self->state.waiting.push_back(std::move(call.delivery));
-        begin_audit(self);
+        begin_audits(self);
       },
       [self](const life_replaced& news) {
         if (is_over(news, self->state.incarnation)) retire(self);
       },
       [self](replaced_atom) { begin_stop(self, supervision::to_error(replaced_failure(self->state.spec.path))); },
-      [self](audit_next_atom) { begin_audit(self); },
+      [self](audit_next_atom) { begin_audits(self); },
+      [self](audit_probe_atom) {
+        self->state.probing = false;
+        begin_audits(self);
+      },
       [self](audit_alive_atom) {
         keep_alive(self);
         self->delayed_send(self, alive_every, audit_alive_atom_v);
       },
       [self](const verdict_again& again) {
-        if (self->state.current) send_verdict(self, again.verdict);
+        if (self->state.running.count(again.run)) send_verdict(self, again.run, again.verdict);
       },
       [self](const run_stdout& chunk) {
-        if (self->state.current && self->state.current->run == chunk.run)
-          perform(self, self->state.current->machine.on_stdout(chunk.bytes));
+        go_on(self, chunk.run, [&](audit_machine& machine) { return machine.on_stdout(chunk.bytes); });
       },
       [self](const run_exited& ended) {
-        if (self->state.current && self->state.current->run == ended.run)
-          perform(self, self->state.current->machine.on_exit(ended.exit));
+        go_on(self, ended.run, [&](audit_machine& machine) { return machine.on_exit(ended.exit); });
       },
   };
 }

@@ -60,12 +60,16 @@ class Proxy:
                 client, peer = self.listener.accept()
             except OSError:
                 return
+            # Without it each small answer waits up to 40 ms for the other side's acknowledgement.
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self.connect, args=(client, peer[1]), daemon=True).start()
 
     def reach(self):
         """A connection to the server itself."""
         if not self.socket_file:
-            return socket.create_connection((self.target.hostname, self.target.port), 5)
+            server = socket.create_connection((self.target.hostname, self.target.port), 5)
+            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return server
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             server.settimeout(5)

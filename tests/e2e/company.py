@@ -31,7 +31,7 @@ def cadre(*args, timeout=COMMAND_S, cwd=None, env=None):
                           timeout=timeout * SLOWNESS, cwd=cwd, env=env, stdin=subprocess.DEVNULL, check=False)
 
 
-def wait_for(what, condition, seconds=WAIT_S):
+def wait_for(what, condition, seconds=WAIT_S, poll_s=POLL_S):
     """The first true value of `condition`; fails with `what` (text, or a function that makes it) when time is up."""
     seconds *= SLOWNESS
     until = time.monotonic() + seconds
@@ -41,7 +41,7 @@ def wait_for(what, condition, seconds=WAIT_S):
             return value
         if time.monotonic() > until:
             raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
-        time.sleep(POLL_S)
+        time.sleep(poll_s)
 
 
 def free_port():

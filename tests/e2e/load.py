@@ -72,7 +72,7 @@ def settle(company, name, seconds=WAIT_S):
     def all_ended():
         done = company.psql(rest)
         return done.returncode == 0 and done.stdout.strip() == "0"
-    wait_for(lambda: f"every task has ended: {company.psql(states).stdout}\n{company.logs()}", all_ended, seconds)
+    wait_for(lambda: f"every task has ended: {company.psql(states).stdout}\n{company.logs()}", all_ended, seconds, 0.5)
     org = f"SELECT path, state FROM cadre.agent WHERE company = '{name}' AND state <> 'running'"
     wait_for(lambda: f"every agent runs: {company.rows(org)}\n{history(company, name)}\n{company.logs()}",
              lambda: not company.rows(org))

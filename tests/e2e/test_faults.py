@@ -31,8 +31,8 @@ WORK = ("read -r request; task=${request#*'\"task\":'}; task=${task#*'\"id\":\"'
         "case $request in *spoil*) value=null;; esac; "
         "printf '{\"type\":\"output\",\"dataset\":\"%s\",\"row\":{\"task\":\"%s\",\"value\":%s}}\\n' \"$0\" \"$task\" "
         "\"$value\"; sleep 0.05; " + response())
-# Audits nothing while the gate is closed.
-GATE = "while [ -e closed ]; do sleep 0.05; done; " + response()
+# Audits nothing while the gate is closed, and fails while it is told to.
+GATE = "while [ -e closed ]; do sleep 0.05; done; [ ! -e failing ] || exit 1; " + response()
 
 
 def org():
@@ -134,6 +134,11 @@ class Struck(unittest.TestCase):
         wait_for(lambda: f"no trouble is left:\n{self.status()}\n{self.c.logs()}",
                  lambda: not self.c.json("status")["troubles"])
 
+    def home_of(self, agent):
+        """The node on which an agent runs; None while it does not."""
+        return next((a["node"] for a in self.c.json("agent", "list") if a["path"] == agent and a["state"] == "running"),
+                    None)
+
     def leads(self):
         return wait_for(lambda: f"somebody leads:\n{self.status()}\n{self.c.logs()}", self.c.leader)
 
@@ -153,6 +158,16 @@ class Struck(unittest.TestCase):
     def started_again(self, server, old):
         wait_for(lambda: f"{server}: started again\n{self.servers.c.logs()}",
                  lambda: self.servers.c.runtime()[server] not in (0, old))
+
+    def await_audits(self, count):
+        """Outputs wait for their audit; the gate's file, and a query for the states of their tasks."""
+        closed = self.c.write("closed", "")
+        self.addCleanup(lambda: os.path.exists(closed) and os.unlink(closed))
+        states = "SELECT status, count(*) AS n FROM cadre.task WHERE title = 'gated' GROUP BY status"
+        self.c.run("task", "add", "--mode", "gated", "--count", count, "--title", "gated")
+        wait_for(lambda: f"outputs wait for their audit: {self.c.rows(states)}",
+                 lambda: self.c.rows(states) == [{"status": "review", "n": count}])
+        return closed, states
 
     def superuser(self, query):
         return subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d",
@@ -184,12 +199,7 @@ class Bus(Struck):
                  f"{self.c.logs()}", lambda: self.stream_holds() == self.c.value(events))
 
     def test_a_bus_that_loses_its_files_twice_is_filled_again_and_all_is_audited(self):
-        closed = self.c.write("closed", "")
-        self.addCleanup(lambda: os.path.exists(closed) and os.unlink(closed))
-        states = "SELECT status, count(*) AS n FROM cadre.task WHERE title = 'gated' GROUP BY status"
-        self.c.run("task", "add", "--mode", "gated", "--count", GATED, "--title", "gated")
-        wait_for(lambda: f"outputs wait for their audit: {self.c.rows(states)}",
-                 lambda: self.c.rows(states) == [{"status": "review", "n": GATED}])
+        closed, states = self.await_audits(GATED)
         with self.load():
             for _ in range(2):
                 self.lose_files()
@@ -221,11 +231,6 @@ class Bus(Struck):
             since = self.marks()
             self.servers.bus.hold(None)
             self.tells(lead, since[lead], "health: ok")
-
-    def home_of(self, agent):
-        """The node on which an agent runs; None while it does not."""
-        return next((a["node"] for a in self.c.json("agent", "list") if a["path"] == agent and a["state"] == "running"),
-                    None)
 
     def test_a_work_node_cut_off_from_the_bus_alone_gives_its_agents_away_and_takes_them_back(self):
         agent = "ceo.data.work-three"
@@ -302,6 +307,25 @@ class Database(Struck):
             wait_for(lambda: f"three works on\n{self.c.logs()}", lambda: self.c.value(ended) >= least)
             self.assertEqual(self.c.json("status")["leader"]["epoch"], epoch, "it cost a leader")
             self.servers.database.hold(None)
+
+    def test_audits_wait_for_the_database_and_that_is_no_attempt(self):
+        count = 6
+        closed, states = self.await_audits(count)
+        node = wait_for(lambda: f"the auditor runs\n{self.c.logs()}", lambda: self.home_of("ceo.data.late-audit"))
+        since = self.marks()[node]
+        self.servers.database.cut(True)
+        self.addCleanup(self.heal)
+        # The one in hand was read before; that it fails makes room for the next, which can't be.
+        failing = self.c.write("failing", "")
+        os.unlink(closed)
+        self.tells(node, since, "ceo.data.late-audit: audits wait for the database")
+        os.unlink(failing)
+        self.servers.database.cut(False)
+        self.tells(node, since, "ceo.data.late-audit: audits go on")
+        self.check()
+        self.assertEqual(self.c.rows(states), [{"status": "complete", "n": count}])
+        told = [line for line in self.log_of(node)[since:].splitlines() if "ceo.data.late-audit" in line]
+        self.assertLessEqual(len(told), 4, "\n".join(told))
 
     def test_a_database_that_is_away_for_long_is_waited_for(self):
         with self.load() as load:
