@@ -26,6 +26,10 @@ class agent_index {
 /// Gives every agent that names no node the nodes with the role work, or all nodes if none has it.
 void fill_nodes(company& c);
 
+/// Makes an agent of each member of a pool, named NAME-1, NAME-2 and so on, and has whoever audits or needs the pool
+/// audit and need each of them. Of a company that was checked: the checks speak of a pool as of one agent.
+void expand_pools(company& c);
+
 /// All of the below.
 void check(const company& c, findings& out);
 
@@ -35,6 +39,8 @@ void check_org(const company& c, findings& out);
 void check_needs(const company& c, const agent_index& agents, findings& out);
 /// Whether restart settings agree with each other, as OTP demands.
 void check_branches(const company& c, const agent_index& agents, findings& out);
+/// Pools: of what they are made, and that nobody has a name that a member will have.
+void check_pools(const company& c, const agent_index& agents, findings& out);
 /// The agent that does the work never blesses it, and all work is looked at.
 void check_audits(const company& c, const agent_index& agents, findings& out);
 /// Every schedule is watched by another agent than it runs.

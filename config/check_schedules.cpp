@@ -23,6 +23,10 @@ void check_schedules(const company& c, const agent_index& agents, findings& out)
     if (runs != nullptr && runs->run.how == run_spec::mode::none && !out.given(config_key(runs->path) + ".run"))
       out.add_at(at + ".agent",
                  runs->path.text + " has no run, so there is nothing to start; give it a run, or name another agent");
+    if (runs != nullptr && runs->instances > 0)
+      out.add_at(at + ".agent", runs->path.text +
+                                    " is a pool, and a fire is a task for one agent; name an agent without " +
+                                    "instances, which may add tasks of the mode " + runs->mode);
     check_watcher(s.watcher, s.agent, at + ".watcher", agents, out);
   }
   if (c.brief && !c.agents.empty()) {

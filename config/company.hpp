@@ -100,6 +100,7 @@ struct agent {
   bool significant = false;
   std::optional<supervise> branch;  ///< Managers and the ceo: settings of their branch.
   run_spec run;
+  std::int64_t instances = 0;  ///< While a file is read: the size of the pool that it describes; 0: it is no pool.
   std::int64_t concurrency = 1;
   milliseconds timeout{300'000};  ///< Of one run.
   retry_policy retry;

@@ -32,6 +32,7 @@ loaded read_text(std::string_view text, const std::string& file) {
       read_company(root, made.value);
       fill_nodes(made.value);
       check(made.value, found);
+      expand_pools(made.value);
     }
   }
   made.problems = found.take();

@@ -134,6 +134,7 @@ void read_agent(const agent_path& path, const scope& keys, const agent_defaults&
   keys.read("shutdown", a.shutdown);
   keys.read("significant", a.significant);
   read_run(keys.inner("run"), a.run);
+  keys.read("instances", a.instances);
   a.concurrency = defaults.concurrency;
   keys.read("concurrency", a.concurrency);
   a.timeout = defaults.timeout;

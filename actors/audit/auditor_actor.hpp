@@ -31,9 +31,9 @@ struct auditor_state {
   std::vector<bus::event_consumer> consumers;  ///< One per audited worker.
   std::deque<bus::delivery> waiting;           ///< Bounded by the consumers' ack_pending_max.
   std::map<run_id, running_audit> running;     ///< At most `concurrency`; the id names the audit to the process host.
-  bool database_away = false;  ///< The staged rows could not be read: one audit at a time tries again.
-  bool probing = false;        ///< The next try is due by timer.
-  bool replaced = false;  ///< A newer life is on record: nothing more is taken.
+  bool database_away = false;                  ///< The staged rows could not be read: one audit at a time tries again.
+  bool probing = false;                        ///< The next try is due by timer.
+  bool replaced = false;                       ///< A newer life is on record: nothing more is taken.
   bool stopping = false;
   caf::error stop_reason;
   static inline const char* name = "auditor";

@@ -1,5 +1,6 @@
 #include "edges.hpp"
 
+#include "by_key.hpp"
 #include "specs.hpp"
 
 #include <algorithm>
@@ -34,13 +35,9 @@ std::string edges::place(const child_spec& child) const {
   return child.nodes->empty() ? self_ : nodes_.first_open(child.nodes);
 }
 
-std::vector<edges::edge*> edges::by_path(const std::function<bool(const edge&)>& wanted) {
-  std::vector<std::pair<const life_key*, edge*>> found;
-  for (auto& [key, e] : table_)
-    if (wanted(e)) found.emplace_back(&key, &e);
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return *a.first < *b.first; });
+std::vector<edges::edge*> edges::those(const std::function<bool(const edge&)>& wanted) {
   std::vector<edge*> all;
-  for (const auto& [key, e] : found) all.push_back(e);
+  for (auto* found : by_key(table_, wanted)) all.push_back(&found->second);
   return all;
 }
 
@@ -263,7 +260,7 @@ void edges::lost(const node_change& change) {
     return its;
   });
   std::vector<edge*> waiting;
-  for (auto* there : by_path([&](const edge& e) { return is_placed(e) && *e.at == at; })) {
+  for (auto* there : those([&](const edge& e) { return is_placed(e) && *e.at == at; })) {
     auto& e = *there;
     requests_.erase(e.request);
     if (e.now == phase::stopping) {
@@ -284,7 +281,7 @@ void edges::lost(const node_change& change) {
 }
 
 void edges::found() {
-  offer(by_path([](const edge& e) { return e.now == phase::waiting; }));
+  offer(those([](const edge& e) { return e.now == phase::waiting; }));
 }
 
 void edges::offer(const std::vector<edge*>& waiting) {

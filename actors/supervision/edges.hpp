@@ -101,8 +101,8 @@ class edges {
   };
 
   edge* of_request(std::uint64_t request);
-  /// Those that `wanted` says yes to, by path: what is told must not depend on where they are in memory.
-  std::vector<edge*> by_path(const std::function<bool(const edge&)>& wanted);
+  /// Those that `wanted` says yes to, by path.
+  std::vector<edge*> those(const std::function<bool(const edge&)>& wanted);
   static life_key key_of(const child_spec& child) { return {child.id, child.branch}; }
   frozen<site> shared(const site& at);
   static failure failure_in(const result<message>& what);

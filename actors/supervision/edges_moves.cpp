@@ -14,8 +14,7 @@ bool edges::all_heard(const child_spec& child) const {
 void edges::settle() {
   settled_ = true;
   std::vector<life_key> sought;
-  for (const auto* e : by_path([](const edge& e) { return e.now == phase::seeking; }))
-    sought.push_back(key_of(e->spec));
+  for (const auto* e : those([](const edge& e) { return e.now == phase::seeking; })) sought.push_back(key_of(e->spec));
   for (const auto& key : sought) seek_over(key);
 }
 
@@ -42,7 +41,7 @@ void edges::ask_newcomer(const node_change& change) {
     const bool known = is_placed(e) && e.at->node == change.node;
     return listed && !known && e.now != phase::waiting;
   };
-  for (const auto* e : by_path(may_have)) questions.push_back({key_of(e->spec), {change.node, change.life}});
+  for (const auto* e : those(may_have)) questions.push_back({key_of(e->spec), {change.node, change.life}});
   ask(questions);
 }
 
@@ -160,7 +159,7 @@ void edges::move_answered(edge& e, const result<message>& what) {
 }
 
 void edges::move_all() {
-  auto in_order = by_path([](const edge&) { return true; });
+  auto in_order = those([](const edge&) { return true; });
   std::sort(in_order.begin(), in_order.end(), [](const edge* a, const edge* b) { return a->order < b->order; });
   for (auto* e : in_order) move_if_better(*e);
 }

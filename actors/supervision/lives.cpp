@@ -1,5 +1,6 @@
 #include "lives.hpp"
 
+#include "by_key.hpp"
 #include "exits.hpp"
 #include "type_ids.hpp"
 
@@ -59,14 +60,6 @@ frozen<supervisor_ref> lives::shared(const supervisor_ref& supervisor) {
       same_supervisor(last, supervisor) && last->reign == supervisor.reign && last->token == supervisor.token;
   if (!same) last = supervisor;
   return last;
-}
-
-std::vector<std::pair<const life_key, lives::entry>*> lives::by_path(const std::function<bool(const entry&)>& wanted) {
-  std::vector<std::pair<const life_key, entry>*> found;
-  for (auto& life : table_)
-    if (wanted(life.second)) found.push_back(&life);
-  std::sort(found.begin(), found.end(), [](const auto* a, const auto* b) { return a->first < b->first; });
-  return found;
 }
 
 lives::lives(caf::event_based_actor* self, std::string node, seams use)
@@ -350,7 +343,7 @@ void lives::pass_on(const life_key& key, const entry& e, dealings now, const chi
 
 void lives::stop_orphans(const agent_path& branch) {
   const auto its = [&](const entry& e) { return e.supervisor->branch == branch && e.supervisor->node == node_; };
-  for (auto* life : by_path(its)) {
+  for (auto* life : by_key(table_, its)) {
     auto& [key, e] = *life;
     begin_stop(key, e, leaving_ && key.branch ? 0 : use_.shutdown_ms(key.path, key.branch));
   }
@@ -358,7 +351,7 @@ void lives::stop_orphans(const agent_path& branch) {
 
 void lives::leave() {
   leaving_ = true;
-  for (auto* life : by_path([](const entry&) { return true; })) {
+  for (auto* life : by_key(table_, [](const entry&) { return true; })) {
     auto& [key, e] = *life;
     if (has_next(e)) {
       answer_all(e.now->next_waiters,
@@ -370,7 +363,7 @@ void lives::leave() {
 }
 
 void lives::kill_all() {
-  for (auto* life : by_path([](const entry&) { return true; })) kill(life->second);
+  for (auto* life : by_key(table_, [](const entry&) { return true; })) kill(life->second);
 }
 
 bool lives::is_replaced(const agent_path& branch) const {

@@ -166,8 +166,6 @@ class lives {
   [[nodiscard]] frozen<supervisor_ref> shared(const supervisor_ref& supervisor);
   static dealings& dealings_of(entry& e);
   static bool has_next(const entry& e) { return e.now && e.now->next; }
-  /// Those that `wanted` says yes to, by path: what they are told must not depend on where they are in memory.
-  std::vector<std::pair<const life_key, entry>*> by_path(const std::function<bool(const entry&)>& wanted);
   void pass_on(const life_key& key, const entry& e, dealings now, const child_down& d);
 
   caf::event_based_actor* self_;

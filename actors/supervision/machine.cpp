@@ -6,11 +6,12 @@
 
 namespace cadre::actors::supervision {
 
-machine::machine(supervisor_flags flags, std::vector<child_spec> children, random jitter)
+machine::machine(supervisor_flags flags, std::vector<child_spec> children, random jitter,
+                 std::vector<child_spec> members)
     : flags_(flags), jitter_(std::move(jitter)) {
   if (flags_.strategy == restart_strategy::dynamic) {
     pool_ = std::move(children.front());
-    return;
+    children = std::move(members);
   }
   children_.reserve(children.size());
   for (auto& spec : children) children_.emplace_back().spec = std::move(spec);

@@ -51,8 +51,10 @@ struct supervisor_flags {
 };
 
 /// OTP's refusals. bad_value: negative intensity, a period of 0, duplicate ids, a significant child that is permanent
-/// or has a supervisor that never shuts down by itself, a dynamic supervisor without exactly one spec.
-result<void> check(const supervisor_flags& flags, const std::vector<child_spec>& children);
+/// or has a supervisor that never shuts down by itself, a dynamic supervisor without exactly one spec, members of
+/// another one (`members`: see machine).
+result<void> check(const supervisor_flags& flags, const std::vector<child_spec>& children,
+                   const std::vector<child_spec>& members = {});
 
 /// The part of `check` that concerns one child; also asked of each child that is added at run time.
 result<void> check_child(const supervisor_flags& flags, const child_spec& child);
@@ -194,15 +196,16 @@ struct child_count {
   std::size_t workers = 0;
 };
 
-/// One supervisor. Not thread safe. A dynamic one starts nothing by itself: its one spec is what each `add` makes a
-/// child of.
+/// One supervisor. Not thread safe. A dynamic one has one spec, which is what each `add` makes a child of. In OTP it
+/// starts nothing by itself; ours starts its `members`, in order, which may also be none.
 class machine {
  public:
   /// Yields a number in [0, 1): the jitter of backoffs.
   using random = std::function<double()>;
 
-  /// Precondition: `check(flags, children)` holds.
-  machine(supervisor_flags flags, std::vector<child_spec> children, random jitter);
+  /// Precondition: `check(flags, children, members)` holds.
+  machine(supervisor_flags flags, std::vector<child_spec> children, random jitter,
+          std::vector<child_spec> members = {});
 
   /// Takes one event. Events that do not fit the state (late answers, old timers, unknown ids) yield no action.
   std::vector<act::action> handle(const on::event& e, steady_time now);

@@ -108,6 +108,7 @@ caf::actor node_host_core::spawn_supervisor(const child_start& order) {
   supervisor_config cfg;
   cfg.flags = plan->flags;
   cfg.children = std::move(plan->children);
+  cfg.members = std::move(plan->members);
   cfg.launcher = std::make_shared<host_launcher>(caf::actor_cast<caf::actor>(self_), std::move(ref));
   cfg.seed = cfg_.seed + next_request();
   return self_->spawn(supervisor_actor, std::move(cfg));

@@ -3,6 +3,7 @@
 #include "specs.hpp"
 
 #include <caf/exit_reason.hpp>
+#include <caf/sec.hpp>
 #include <caf/send.hpp>
 
 #include <algorithm>
@@ -133,13 +134,17 @@ void node_host_core::order_child(const agent_path& branch, on::order::kind what,
   if (what == on::order::kind::add) {
     const auto plan = plan_branch(*cfg_.company, branch);
     if (!plan) return reply(plan.error());
+    // A dynamic supervisor has the spec of its members, and takes none.
     for (const auto& spec : plan->children)
-      if (spec.id == child) asked.order.spec = spec;
+      if (spec.id == child && plan->members.empty()) asked.order.spec = spec;
   }
   self_->request(supervisor, order_time, std::move(asked))
       .then([reply, child](const child_answer& a) { reply(in_words(a.what, child)); },
-            [reply, child](const caf::error&) {
-              reply({errc::timed_out, "the order about " + child.text + " is still being carried out"});
+            [reply, child](const caf::error& e) {
+              if (e == caf::sec::request_timeout)
+                return reply({errc::timed_out, "the order about " + child.text + " is still being carried out"});
+              reply({errc::refused,
+                     "the supervisor of " + child.text + " ended before it answered: see `cadre agent show`"});
             });
 }
 

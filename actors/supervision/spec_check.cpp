@@ -12,17 +12,29 @@ result<void> check_child(const supervisor_flags& flags, const child_spec& c) {
   return {};
 }
 
-result<void> check(const supervisor_flags& flags, const std::vector<child_spec>& children) {
-  if (flags.strategy == restart_strategy::dynamic && children.size() != 1)
-    return fail(errc::bad_value, "strategy: dynamic takes exactly one child, of which it makes all others");
-  if (flags.intensity < 0) return fail(errc::bad_value, "intensity: must be 0 or more");
-  if (flags.period <= milliseconds{0}) return fail(errc::bad_value, "period: must be more than 0");
+namespace {
+
+result<void> check_all(const supervisor_flags& flags, const std::vector<child_spec>& children) {
   std::set<agent_path> seen;
   for (const auto& c : children) {
     if (!seen.insert(c.id).second) return fail(errc::bad_value, c.id.text + ": is a child twice");
     if (const auto ok = check_child(flags, c); !ok) return ok;
   }
   return {};
+}
+
+}  // namespace
+
+result<void> check(const supervisor_flags& flags, const std::vector<child_spec>& children,
+                   const std::vector<child_spec>& members) {
+  if (flags.strategy == restart_strategy::dynamic && children.size() != 1)
+    return fail(errc::bad_value, "strategy: dynamic takes exactly one child, of which it makes all others");
+  if (flags.strategy != restart_strategy::dynamic && !members.empty())
+    return fail(errc::bad_value, "only a dynamic supervisor has members");
+  if (flags.intensity < 0) return fail(errc::bad_value, "intensity: must be 0 or more");
+  if (flags.period <= milliseconds{0}) return fail(errc::bad_value, "period: must be more than 0");
+  if (const auto ok = check_all(flags, children); !ok) return ok;
+  return check_all(flags, members);
 }
 
 }  // namespace cadre::actors::supervision

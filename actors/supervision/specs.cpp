@@ -53,8 +53,6 @@ result<branch_plan> plan_branch(const config::company& company, const agent_path
   }
   const auto* agent = company.find_agent(manager);
   if (agent == nullptr) return fail(errc::not_found, manager.text + ": no such agent");
-  if (agent->branch && agent->branch->strategy == restart_strategy::dynamic)
-    return fail(errc::bad_value, manager.text + ": strategy: dynamic is for pools of equal children, not for reports");
   if (!agent->branch) return fail(errc::bad_value, manager.text + ": has no branch, it is not a manager");
   plan.flags = flags_of(*agent->branch);
   auto own = spec_of(*agent, false, lists);
@@ -64,7 +62,12 @@ result<branch_plan> plan_branch(const config::company& company, const agent_path
   plan.children.push_back(std::move(own));
   for (const auto* report : company.reports_of(manager))
     plan.children.push_back(spec_of(*report, report->branch.has_value(), lists));
-  if (const auto ok = check(plan.flags, plan.children); !ok) return tl::unexpected{ok.error()};
+  if (plan.flags.strategy == restart_strategy::dynamic) {
+    if (plan.children.size() < 2) return fail(errc::bad_value, manager.text + ": strategy: dynamic and no pool");
+    plan.members = std::move(plan.children);
+    plan.children = {plan.members.back()};
+  }
+  if (const auto ok = check(plan.flags, plan.children, plan.members); !ok) return tl::unexpected{ok.error()};
   return plan;
 }
 

@@ -50,7 +50,7 @@ void feed(actor_pointer self, const on::event& e) {
 caf::behavior supervisor_actor(caf::stateful_actor<supervisor_state>* self, supervisor_config cfg) {
   keep_exception_text(self);
   log_unexpected(self);
-  if (const auto ok = check(cfg.flags, cfg.children); !ok) {
+  if (const auto ok = check(cfg.flags, cfg.children, cfg.members); !ok) {
     self->quit(to_error(ok.error()));
     return {};
   }
@@ -58,7 +58,7 @@ caf::behavior supervisor_actor(caf::stateful_actor<supervisor_state>* self, supe
   auto jitter = [engine = std::mt19937_64{cfg.seed}]() mutable {
     return std::uniform_real_distribution<double>{0.0, 1.0}(engine);
   };
-  self->state.decide.emplace(cfg.flags, std::move(cfg.children), std::move(jitter));
+  self->state.decide.emplace(cfg.flags, std::move(cfg.children), std::move(jitter), std::move(cfg.members));
   self->set_exit_handler([self](const caf::exit_msg& m) {
     const auto why = m.reason ? exit_reason::shutdown : exit_reason::normal;
     feed(self, on::stop{why});

@@ -32,6 +32,7 @@ class child_launcher {
 struct supervisor_config {
   supervisor_flags flags;
   std::vector<child_spec> children;
+  std::vector<child_spec> members;  ///< Of a dynamic supervisor: whom it starts with.
   std::shared_ptr<child_launcher> launcher;
   std::uint64_t seed = 0;  ///< Of the backoff's jitter.
 };

@@ -16,13 +16,18 @@ class Load:
     """Adds tasks and resolves escalations through the command line for as long as it is told to. A task counts as
     acknowledged when `task add` exited 0; until then the same id is added again."""
 
-    def __init__(self, company, seed, loaders=4, pause_s=0.0):
-        self.company, self.seed, self.pause_s = company, seed, pause_s
+    def __init__(self, company, seed, loaders=4, pause_s=0.0, has_room=None):
+        """`has_room`: asked twice a second; while it says no, nothing is added. None for not known: as before."""
+        self.company, self.seed, self.pause_s, self.has_room = company, seed, pause_s, has_room
         self.acked = {}
         self.resolved = 0
         self.over = threading.Event()
+        self.room = threading.Event()
+        self.room.set()
         self.threads = [threading.Thread(target=self.add, args=(n,)) for n in range(loaders)]
         self.threads.append(threading.Thread(target=self.resolve))
+        if has_room:
+            self.threads.append(threading.Thread(target=self.watch_room))
 
     def cadre(self, *args):
         try:
@@ -35,6 +40,8 @@ class Load:
         kinds = {"good": ["--mode", "jobs"], "spoil": ["--mode", "jobs", "--payload", '{"spoil":true}'],
                  "breaks": ["--mode", "breaks"]}
         while not self.over.is_set():
+            if not self.room.wait(RETRY_S):
+                continue
             task, kind = str(uuid.uuid4()), draw.choices(list(kinds), (12, 1, 1))[0]
             while not self.over.is_set():
                 done = self.cadre("task", "add", "--id", task, "--title", kind, *kinds[kind])
@@ -43,6 +50,12 @@ class Load:
                     self.over.wait(self.pause_s)
                     break
                 self.over.wait(RETRY_S)
+
+    def watch_room(self):
+        while not self.over.wait(0.5):
+            found = self.has_room()
+            if found is not None:
+                (self.room.set if found else self.room.clear)()
 
     def resolve(self):
         while not self.over.wait(0.5):

@@ -205,6 +205,32 @@ BOOST_AUTO_TEST_CASE(simple_one_for_one_shutdown) {
   BOOST_TEST(s.down("p.1", exit_reason::shutdown) == "finished shutdown");
 }
 
+BOOST_AUTO_TEST_CASE(a_pool_starts_its_members_in_order_and_then_is_a_pool_like_any) {
+  stage s{flags(restart_strategy::dynamic), {kid("p")}, [] { return 0.5; }, {kid("m"), kid("p-1"), kid("p-2")}};
+  BOOST_TEST(s.start() == "start m");
+  BOOST_TEST(s.started("m") == "start p-1");
+  BOOST_TEST(s.started("p-1") == "start p-2");
+  BOOST_TEST(s.started("p-2") == "up");
+  BOOST_TEST(list(s) == "m running, p-1 running, p-2 running");
+  BOOST_TEST(s.down("p-1") == "start p-1");
+  s.started("p-1");
+  BOOST_TEST(s.ask(1, kind::terminate, "p-2") == "stop p-2");
+  BOOST_TEST(s.down("p-2", exit_reason::shutdown) == "1 ok");
+  BOOST_TEST(list(s) == "m running, p-1 running");
+  BOOST_TEST(s.ask(2, kind::start, "p-2") == "2 refused");
+  BOOST_TEST(s.ask(3, kind::add, "p-1") == "3 already_started");
+  BOOST_TEST(s.ask(4, kind::add, "p-2") == "start p-2");
+  BOOST_TEST(s.started("p-2") == "4 ok");
+  BOOST_TEST(s.stop() == "stop p-2, stop p-1, stop m");
+}
+
+BOOST_AUTO_TEST_CASE(members_are_for_pools_and_no_two_are_the_same) {
+  const auto dynamic = flags(restart_strategy::dynamic);
+  BOOST_TEST(check(dynamic, {kid("p")}, {kid("p-1"), kid("p-2")}).has_value());
+  BOOST_TEST(!check(dynamic, {kid("p")}, {kid("p-1"), kid("p-1")}).has_value());
+  BOOST_TEST(!check(flags(), {kid("p")}, {kid("p-1")}).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(simple_one_for_one_significant) {
   auto f = flags(restart_strategy::dynamic);
   f.auto_shutdown = auto_shutdown::all_significant;

@@ -55,8 +55,9 @@ struct as_text {
 class stage {
  public:
   stage(
-      supervisor_flags f, std::vector<child_spec> children, machine::random jitter = [] { return 0.5; })
-      : sut{f, std::move(children), std::move(jitter)} {}
+      supervisor_flags f, std::vector<child_spec> children, machine::random jitter = [] { return 0.5; },
+      std::vector<child_spec> members = {})
+      : sut{f, std::move(children), std::move(jitter), std::move(members)} {}
 
   std::string feed(const on::event& e) {
     std::string line;

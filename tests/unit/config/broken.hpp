@@ -14,10 +14,10 @@ namespace sample {
 /// One change of the sample that breaks one rule. The sign `~` in `by` stands before the offending key and is taken
 /// out; without it the problem is at line 1, column 1.
 struct broken {
-  const char* what;
-  const char* by;
-  const char* key;
-  const char* message;
+  std::string what;
+  std::string by;
+  std::string key;
+  std::string message;
 };
 
 inline std::string all_texts(const std::vector<cadre::config::problem>& problems) {

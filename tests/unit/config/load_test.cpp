@@ -47,6 +47,26 @@ BOOST_AUTO_TEST_CASE(order_paths_and_lookups) {
   BOOST_TEST(c.auditors_of({"ceo.data.fetch"}).empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_pool_becomes_its_members) {
+  const auto yaml = changed(changed(changed("outputs: {price: {key: [symbol]}}",
+                                            "instances: 3\n            outputs: {price: {mode: append}}"),
+                                    sample::fetch_run, "run: {command: [sh]}\n            needs: [ceo.data.ingest]"),
+                            "hourly: {agent: ceo.data.ingest,", "hourly: {agent: ceo.data.fetch,");
+  const auto c = good(yaml);
+  const std::vector<agent_path> members{{"ceo.data.ingest-1"}, {"ceo.data.ingest-2"}, {"ceo.data.ingest-3"}};
+  BOOST_TEST(c.find_agent({"ceo.data.ingest"}) == nullptr);
+  BOOST_TEST(c.reports_of({"ceo.data"}).size() == 5u);
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    const auto& member = at(c, members[i].text);
+    BOOST_TEST(c.reports_of({"ceo.data"})[i]->path.text == members[i].text);
+    BOOST_TEST(member.mode == "ingest");
+    BOOST_TEST(member.instances == 0);
+    BOOST_TEST(member.outputs.size() == 1u);
+  }
+  BOOST_TEST((at(c, "ceo.data.audit").audits == members));
+  BOOST_TEST((at(c, "ceo.data.fetch").needs == members));
+}
+
 BOOST_AUTO_TEST_CASE(defaults_of_the_table_are_those_of_the_types) {
   const auto c = good(changed("defaults: {timeout: 1m}\n", ""));
   const auto& w = at(c, "ceo.data.ingest");

@@ -42,8 +42,8 @@ BOOST_AUTO_TEST_CASE(keys_and_values) {
            {defaults, "defaults: {~shutdown: brutal_kil}", "defaults.shutdown", "did you mean `brutal_kill`?"},
            {defaults, "defaults: {~shutdown: 10}", "defaults.shutdown", "needs a unit"},
            {defaults, "defaults: {~shutdown: 2h}", "defaults.shutdown", "from 1ms to 1h"},
-           {defaults, "defaults: {supervise: {~strategy: dynamic}}", "defaults.supervise.strategy",
-            "not supported yet; allowed: one_for_one"},
+           {defaults, "defaults: {supervise: {~strategy: dynamik}}", "defaults.supervise.strategy",
+            "did you mean `dynamic`?"},
            {defaults, "defaults: {supervise: {~intensity: 1001}}", "defaults.supervise.intensity", "from 0 to 1000"},
            {defaults, "defaults: {supervise: {~intensity: -1}}", "defaults.supervise.intensity", "from 0 to 1000"},
            {defaults, "defaults: {supervise: {~period: 0s}}", "defaults.supervise.period", "from 1ms to 1d"},
@@ -79,6 +79,34 @@ BOOST_AUTO_TEST_CASE(nodes) {
     expect(b);
   expect({"nodes:\n  n1: {roles: [control, work]}", "~nodes:\n  n1: {roles: [gateway, work]}", "nodes",
           "no node has the role control"});
+}
+
+BOOST_AUTO_TEST_CASE(pools) {
+  const std::string data = "data:\n        role: manager\n";
+  const auto at = [](const std::string& key) { return "org.ceo.reports." + key; };
+  for (const broken& b : std::initializer_list<broken>{
+           {fetch_run, "run: {command: [sh]}\n            ~instances: 0", at("data.reports.fetch.instances"),
+            "from 1 to 1000"},
+           {"clock: {role: worker, run: {command: [sh]}}",
+            "clock: {role: worker, run: {command: [sh]}}\n          pool: {role: manager, ~instances: 2}",
+            at("ops.reports.pool.instances"), "not allowed for the role manager; it is for worker"},
+           {"clock: {role: worker, run: {command: [sh]}}",
+            "clock: {role: worker, run: {command: [sh]}}\n          a: {role: worker, instances: 3, run: {command: "
+            "[sh]}}\n"
+            "          ~a-3: {role: worker, run: {command: [sh]}}",
+            at("ops.reports.a-3"), "has the name of a member of the pool ceo.ops.a"},
+           {data, data + "        supervise: {~strategy: dynamic}\n", at("data.supervise.strategy"),
+            "exactly one report, with instances"},
+           {"ops:\n        role: manager\n", "ops:\n        role: manager\n        supervise: {~strategy: dynamic}\n",
+            at("ops.supervise.strategy"), "exactly one report, with instances"},
+           {fetch_run, "run: {command: [sh]}\n            needs: [~ceo.data.fetch-1]\n            instances: 2",
+            at("data.reports.fetch.needs[0]"), "did you mean `ceo.data.fetch`?"},
+       })
+    expect(b);
+  const auto said = all_texts(
+      load_text(sample::changed(ingest_out, "instances: 2\n            " + std::string(ingest_out)), "f").problems);
+  BOOST_TEST(said.find("outputs.price.mode: canonical rows belong") != std::string::npos, said);
+  BOOST_TEST(said.find("schedules.hourly.agent: ceo.data.ingest is a pool") != std::string::npos, said);
 }
 
 BOOST_AUTO_TEST_CASE(agents) {
