@@ -148,6 +148,8 @@ CREATE TABLE cadre.brain_history (
 
 -- Tasks and runs -------------------------------------------------------------------------------------------------
 
+-- Indexes begin with what tells rows apart, not with the company, which all rows may share: while a table is young and
+-- has no statistics, the planner would take an index that begins with the company and read all of it.
 CREATE TABLE cadre.task (
   company         text        NOT NULL,
   id              uuid        NOT NULL,
@@ -174,33 +176,30 @@ CREATE TABLE cadre.task (
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   changed_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   finished_at     timestamptz,
-  PRIMARY KEY (company, id),
+  PRIMARY KEY (id, company),
   FOREIGN KEY (company, agent) REFERENCES cadre.agent (company, path),
   CHECK ((status = 'blocked') = (blocked_reason IS NOT NULL)),
   CHECK ((status IN ('complete', 'failed', 'superseded', 'stale')) = (finished_at IS NOT NULL))
 );
-CREATE UNIQUE INDEX task_idempotency ON cadre.task (company, idempotency_key) WHERE idempotency_key IS NOT NULL;
-CREATE INDEX task_open ON cadre.task (company, status, priority, created_at)
-  WHERE status NOT IN ('complete', 'failed', 'superseded', 'stale');
--- What a free agent may take: its own tasks, and those of its mode that name no agent.
-CREATE INDEX task_ready_for_agent ON cadre.task (company, agent, priority, created_at, id) WHERE status = 'queued';
-CREATE INDEX task_ready_for_mode ON cadre.task (company, mode, priority, created_at, id)
-  WHERE status = 'queued' AND agent IS NULL;
-CREATE INDEX task_run_after ON cadre.task (company, run_after) WHERE status = 'queued' AND run_after IS NOT NULL;
-CREATE INDEX task_deadline ON cadre.task (company, deadline)
+CREATE UNIQUE INDEX task_idempotency ON cadre.task (idempotency_key, company) WHERE idempotency_key IS NOT NULL;
+-- The backlog in the order in which it is taken, by lane: the tasks of one agent, or those of a mode that name none.
+CREATE INDEX task_ready ON cadre.task (coalesce(agent, '@' || mode), priority, created_at, id, company)
+  WHERE status = 'queued';
+CREATE INDEX task_run_after ON cadre.task (run_after, company) WHERE status = 'queued' AND run_after IS NOT NULL;
+CREATE INDEX task_deadline ON cadre.task (deadline, company)
   WHERE status IN ('draft', 'queued', 'blocked') AND deadline IS NOT NULL;
-CREATE INDEX task_by_schedule ON cadre.task (company, schedule) WHERE schedule IS NOT NULL;
+CREATE INDEX task_by_schedule ON cadre.task (schedule, company) WHERE schedule IS NOT NULL;
 
 CREATE TABLE cadre.task_dependency (
   company    text NOT NULL,
   task       uuid NOT NULL,
   depends_on uuid NOT NULL,
-  PRIMARY KEY (company, task, depends_on),
+  PRIMARY KEY (task, depends_on, company),
   FOREIGN KEY (company, task) REFERENCES cadre.task (company, id),
   FOREIGN KEY (company, depends_on) REFERENCES cadre.task (company, id),
   CHECK (task <> depends_on)
 );
-CREATE INDEX task_dependents ON cadre.task_dependency (company, depends_on);
+CREATE INDEX task_dependents ON cadre.task_dependency (depends_on, company);
 
 -- The same table as cadre::may_become in schemas/task.hpp; a test compares the two.
 CREATE FUNCTION cadre.check_task_transition() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -221,10 +220,11 @@ END $$;
 CREATE TRIGGER task_transition BEFORE UPDATE OF status ON cadre.task FOR EACH ROW
   WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION cadre.check_task_transition();
 
--- The only definition of workable.
+-- The only definition of workable. IS TRUE keeps the planner from reading all of task_ready to find one task by its id;
+-- who wants the backlog in order says status = 'queued' as well.
 CREATE VIEW cadre.workable_task WITH (security_invoker = true) AS
 SELECT t.* FROM cadre.task t
-WHERE t.status = 'queued'
+WHERE (t.status = 'queued') IS TRUE
   AND (t.run_after IS NULL OR t.run_after <= clock_timestamp())
   AND (t.deadline IS NULL OR t.deadline > clock_timestamp())
   AND NOT EXISTS (SELECT 1 FROM cadre.task_dependency d
@@ -251,13 +251,13 @@ CREATE TABLE cadre.run (
   stderr_tail     text,
   started_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   ended_at        timestamptz,
-  PRIMARY KEY (company, id),
-  UNIQUE (company, task, attempt),
+  PRIMARY KEY (id, company),
+  UNIQUE (task, attempt, company),
   FOREIGN KEY (company, task) REFERENCES cadre.task (company, id),
   CHECK ((status = 'active') = (ended_at IS NULL))
 );
-CREATE UNIQUE INDEX one_active_run ON cadre.run (company, task) WHERE status = 'active';
-CREATE INDEX run_by_agent ON cadre.run (company, agent, started_at DESC);
+CREATE UNIQUE INDEX one_active_run ON cadre.run (task, company) WHERE status = 'active';
+CREATE INDEX run_by_agent ON cadre.run (agent, started_at DESC, company);
 
 CREATE TABLE cadre.journal (
   company text        NOT NULL,
@@ -268,9 +268,9 @@ CREATE TABLE cadre.journal (
   text    text        NOT NULL,
   data    jsonb       NOT NULL DEFAULT 'null',
   at      timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (company, run, line)
+  PRIMARY KEY (run, line, company)
 );
-CREATE INDEX journal_by_agent ON cadre.journal (company, agent, at DESC);
+CREATE INDEX journal_by_agent ON cadre.journal (agent, at DESC, company);
 
 -- Outputs, verdicts, canonical -----------------------------------------------------------------------------------
 
@@ -288,15 +288,15 @@ CREATE TABLE cadre.output (
   auditors    text[]      NOT NULL DEFAULT '{}',  -- all of them must pass it
   staged_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
   sealed_at   timestamptz,
-  PRIMARY KEY (company, id),
-  UNIQUE (company, run, dataset),
-  UNIQUE (company, id, worker),
+  PRIMARY KEY (id, company),
+  UNIQUE (run, dataset, company),
+  UNIQUE (id, worker, company),
   FOREIGN KEY (company, run) REFERENCES cadre.run (company, id),
   FOREIGN KEY (company, worker) REFERENCES cadre.agent (company, path),
   CHECK (NOT worker = ANY (auditors))
 );
-CREATE INDEX output_in_review ON cadre.output (company, sealed_at) WHERE status = 'sealed';
-CREATE INDEX output_by_task ON cadre.output (company, task);
+CREATE INDEX output_in_review ON cadre.output (sealed_at, company) WHERE status = 'sealed';
+CREATE INDEX output_by_task ON cadre.output (task, company);
 
 CREATE TABLE cadre.output_row (
   company text   NOT NULL,
@@ -304,7 +304,7 @@ CREATE TABLE cadre.output_row (
   row_no  bigint NOT NULL,
   key     text   NOT NULL,
   row     jsonb  NOT NULL CHECK (jsonb_typeof(row) = 'object'),
-  PRIMARY KEY (company, output, row_no),
+  PRIMARY KEY (output, row_no, company),
   FOREIGN KEY (company, output) REFERENCES cadre.output (company, id)
 );
 
@@ -315,7 +315,7 @@ CREATE TABLE cadre.audit_due (
   auditor text        NOT NULL,
   due_at  timestamptz NOT NULL,
   late    boolean     NOT NULL DEFAULT false,  -- true once a finding was raised about it
-  PRIMARY KEY (company, output, auditor),
+  PRIMARY KEY (output, auditor, company),
   FOREIGN KEY (company, output) REFERENCES cadre.output (company, id)
 );
 CREATE INDEX audit_due_by_time ON cadre.audit_due (company, due_at) WHERE NOT late;

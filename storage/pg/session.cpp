@@ -69,7 +69,7 @@ session::session(const std::string& url)
   never_reconnect(*connection_);
   statements_ = std::make_unique<pqxx::nontransaction>(*connection_);
   // Compiling a plan takes longer than any statement here should run.
-  script("SET timezone = 'UTC'; SET client_encoding = 'UTF8'; SET client_min_messages = 'warning'; SET jit = off");
+  script("SET timezone = 'UTC'; SET client_encoding = 'UTF8'; SET client_min_messages = 'warning'; SET jit = off; SET enable_seqscan = off");
 }
 
 pqxx::result session::run_values(const char* sql, const std::vector<value>& values) {

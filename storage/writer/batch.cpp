@@ -32,13 +32,13 @@ struct batch {
     }
   }
 
-  /// Applies the commands of one kind from `from` on as one statement; returns the first index after them.
+  /// Applies the commands of one kind as one statement.
   template <class Body>
-  std::size_t apply_same_kind(std::size_t from, std::size_t to) const {
+  void apply_kind(range r) const {
     std::vector<const command*> same;
     std::vector<std::size_t> places;
-    auto i = from;
-    for (; i < to && std::holds_alternative<Body>(commands[i].body); ++i) {
+    for (auto i = r.from; i < r.to; ++i) {
+      if (!std::holds_alternative<Body>(commands[i].body)) continue;
       if (auto fresh = check_incarnation(u, commands[i]); !fresh) {
         answer(i, tl::unexpected{fresh.error()});
         continue;
@@ -46,10 +46,9 @@ struct batch {
       same.push_back(&commands[i]);
       places.push_back(i);
     }
-    if (same.empty()) return i;
+    if (same.empty()) return;
     const auto answers = apply_all(u, same, static_cast<const Body*>(nullptr));
     for (std::size_t k = 0; k < places.size(); ++k) answer(places[k], answers[k]);
-    return i;
   }
 
   std::size_t apply_one(std::size_t i) const {
@@ -66,15 +65,27 @@ struct batch {
     return i + 1;
   }
 
+  /// Kinds of which many come, from many senders: neighbours of these may change places, since an output comes before
+  /// the end of its run, and a journal and a new task are independent of both.
+  [[nodiscard]] static bool is_bulk(const command& c) {
+    return std::holds_alternative<task_add>(c.body) || std::holds_alternative<journal_add>(c.body) ||
+           std::holds_alternative<output_add>(c.body) || std::holds_alternative<run_complete>(c.body);
+  }
+
   void apply_range(range r) const {
     for (auto i = r.from; i < r.to;) {
-      if (std::holds_alternative<task_add>(commands[i].body)) {
-        i = apply_same_kind<task_add>(i, r.to);
-      } else if (std::holds_alternative<journal_add>(commands[i].body)) {
-        i = apply_same_kind<journal_add>(i, r.to);
-      } else {
+      if (!is_bulk(commands[i])) {
         i = apply_one(i);
+        continue;
       }
+      auto end = i;
+      while (end < r.to && is_bulk(commands[end])) ++end;
+      for (auto k = i; k < end; ++k)
+        if (std::holds_alternative<output_add>(commands[k].body)) apply_one(k);
+      apply_kind<journal_add>({i, end});
+      apply_kind<run_complete>({i, end});
+      apply_kind<task_add>({i, end});
+      i = end;
     }
   }
 };

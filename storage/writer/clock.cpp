@@ -81,7 +81,6 @@ result<applied> apply(unit& u, const command&, const clock_tick& body) {
   find_silent_nodes(u, body.at);
   watch_unplaced_agents(u, body.at);
   look_ahead(u);
-  u.mem.look_for_work = true;
   return applied{};
 }
 

@@ -123,6 +123,8 @@ void write_company(unit& u) {
 }
 
 void recall_agents(pg::session& db, memory& m) {
+  m.queue.forget();  // Other agents may take other tasks now.
+  m.look_for_work = true;
   const auto last = db.run("SELECT coalesce(max(epoch), 0) FROM cadre.incarnation WHERE company = $1", m.company.name);
   m.last_incarnation = last[0][0].as<epoch>();
   m.agent_epochs.clear();
@@ -140,8 +142,10 @@ void recall(pg::session& db, memory& m, timestamp now) {
   recall_agents(db, m);
   recall_nodes(db, m, now);
   recall_runs(db, m, now);
-  m.next_due = now;
-  m.look_for_work = true;
+  m.has_dependencies =
+      !db.run("SELECT 1 FROM cadre.task_dependency WHERE company = $1 LIMIT 1", m.company.name).empty();
+  m.last_created = m.run_after_looked_at = now;
+  m.next_due = m.next_run_after = now;
 }
 
 }  // namespace cadre::storage::writer

@@ -49,25 +49,36 @@ struct pick {
   agent_path agent;
 };
 
-/// The most urgent workable tasks of each taker; two of one mode may be shown the same task.
-std::vector<pick> candidates(unit& u, const std::map<agent_path, taker>& free, std::int64_t limit) {
-  std::vector<pg::value> paths, modes, slots;
-  for (const auto& [path, t] : free) {
-    paths.push_back(pg::to_value(path));
-    modes.push_back(pg::to_value(t.mode));
-    slots.push_back(pg::to_value(t.free));
+/// Reads what the queue lacks of the lanes of `t`.
+void fill_gaps(unit& u, const std::string& own, const std::string& shared) {
+  for (const auto& lane : {own, shared}) {
+    for (const auto& gap : u.mem.queue.gaps(lane)) {
+      const auto rows = u.db.run(
+          "SELECT id::text, (extract(epoch FROM created_at) * 1000000)::bigint FROM cadre.workable_task "
+          "WHERE company = $1 AND status = 'queued' AND coalesce(agent, '@' || mode) = $2 AND priority = $3::smallint "
+          "AND (created_at, id) > (coalesce($4::timestamptz, '-infinity'), coalesce($5::uuid, "
+          "'00000000-0000-0000-0000-000000000000')) ORDER BY created_at, id LIMIT $6::bigint",
+          u.company(), gap.lane, gap.priority, gap.after.created_at, gap.after.task, u.mem.queue.kept_max());
+      std::vector<queue_place> tasks;
+      for (const auto& row : rows) tasks.push_back({{row[1].as<std::int64_t>()}, {row[0].as<std::string>()}});
+      u.mem.queue.fill(gap, tasks);
+    }
   }
-  const auto rows = u.db.run(
-      "SELECT w.id::text, a.path FROM unnest($2::text[], $3::text[], $4::bigint[]) AS a (path, mode, slots) "
-      "CROSS JOIN LATERAL (SELECT * FROM "
-      "((SELECT t.id, t.priority, t.created_at FROM cadre.workable_task t WHERE t.company = $1 AND t.agent = a.path "
-      "  ORDER BY t.priority, t.created_at, t.id LIMIT a.slots) UNION ALL "
-      " (SELECT t.id, t.priority, t.created_at FROM cadre.workable_task t WHERE t.company = $1 AND t.agent IS NULL "
-      "  AND t.mode = a.mode ORDER BY t.priority, t.created_at, t.id LIMIT a.slots)) both_kinds "
-      "ORDER BY priority, created_at, id LIMIT a.slots) w ORDER BY w.priority, w.created_at, w.id LIMIT $5::bigint",
-      u.company(), paths, modes, slots, limit);
+}
+
+/// The next tasks of those who are free, one each in turn.
+std::vector<pick> next_tasks(unit& u, std::map<agent_path, taker> free, std::int64_t limit) {
   std::vector<pick> picks;
-  for (const auto& row : rows) picks.push_back({{row[0].as<std::string>()}, {row[1].as<std::string>()}});
+  while (!free.empty() && static_cast<std::int64_t>(picks.size()) < limit) {
+    for (auto it = free.begin(); it != free.end() && static_cast<std::int64_t>(picks.size()) < limit;) {
+      auto& [path, t] = *it;
+      const auto own = lane_of(path, {}), shared = lane_of({}, t.mode);
+      fill_gaps(u, own, shared);
+      const auto task = u.mem.queue.take(own, shared);
+      if (task) picks.push_back({*task, path});
+      it = task && --t.free > 0 ? std::next(it) : free.erase(it);
+    }
+  }
   return picks;
 }
 
@@ -118,7 +129,7 @@ void insert_runs(unit& u, const std::vector<active_run>& runs) {
 #define CADRE_GRANTED_TASK \
   "id::text AS id, mode, title, payload::text AS payload, coalesce(agent, '') AS agent, attempt, attempts_max"
 
-/// Makes the picked tasks active, with a run each.
+/// Makes the picked tasks active, with a run each, but for those that are not ready any more.
 void start(unit& u, const std::vector<pick>& picks, const std::map<agent_path, taker>& free) {
   std::map<task_id, agent_path> by_task;
   std::vector<task_id> ids;
@@ -128,7 +139,8 @@ void start(unit& u, const std::vector<pick>& picks, const std::map<agent_path, t
   }
   const auto rows = u.db.run(
       "UPDATE cadre.task SET status = 'active', attempt = attempt + 1, changed_at = clock_timestamp() "
-      "WHERE company = $1 AND id = ANY ($2::uuid[]) RETURNING " CADRE_GRANTED_TASK,
+      "WHERE company = $1 AND id = ANY ($2::uuid[]) AND (status = 'queued') IS TRUE "
+      "AND (deadline IS NULL OR deadline > clock_timestamp()) RETURNING " CADRE_GRANTED_TASK,
       u.company(), ids);
   std::vector<active_run> runs;
   for (const auto& row : rows) {
@@ -158,6 +170,39 @@ void start(unit& u, const std::vector<pick>& picks, const std::map<agent_path, t
   insert_runs(u, runs);
 }
 
+/// What waited for the tasks that are complete now, and for nothing else, is ready.
+void note_dependents(unit& u) {
+  if (u.complete.empty() || !u.mem.has_dependencies) return u.complete.clear();
+  const auto rows = u.db.run(
+      "SELECT DISTINCT task::text FROM cadre.task_dependency WHERE company = $1 AND depends_on = ANY ($2::uuid[])",
+      u.company(), u.complete);
+  std::vector<task_id> waiting;
+  for (const auto& row : rows) waiting.push_back({row[0].as<std::string>()});
+  u.complete.clear();
+  note_ready(u, waiting);
+}
+
+/// Tasks whose moment came since this was last looked at.
+void note_due(unit& u) {
+  auto& next = u.mem.next_run_after;
+  if (!next || *next > u.now) return;
+  const auto rows = u.db.run(
+      "SELECT id::text FROM cadre.task WHERE company = $1 AND status = 'queued' AND run_after > $2::timestamptz "
+      "AND run_after <= $3::timestamptz",
+      u.company(), u.mem.run_after_looked_at, u.now);
+  std::vector<task_id> due;
+  for (const auto& row : rows) due.push_back({row[0].as<std::string>()});
+  note_ready(u, due);
+  u.set(u.mem.run_after_looked_at, u.now);
+  const auto later = u.db.run(
+      "SELECT coalesce((extract(epoch FROM min(run_after)) * 1000000)::bigint, 0) FROM cadre.task "
+      "WHERE company = $1 AND status = 'queued' AND run_after > $2::timestamptz",
+      u.company(), u.now);
+  const timestamp first{later[0][0].as<std::int64_t>()};
+  u.set(next, first.empty() ? std::optional<timestamp>{} : std::optional{first});
+  u.mem.due_at(first);
+}
+
 /// Sends the grants of runs again that their nodes should hold and do not.
 void grant_again(unit& u) {
   std::vector<active_run> again;
@@ -176,28 +221,35 @@ void grant_again(unit& u) {
 
 }  // namespace
 
+void note_ready(unit& u, const std::vector<task_id>& ids) {
+  if (ids.empty()) return;
+  const auto rows = u.db.run(
+      "SELECT coalesce(agent, '@' || mode), priority, id::text, (extract(epoch FROM created_at) * 1000000)::bigint "
+      "FROM cadre.workable_task WHERE company = $1 AND id = ANY ($2::uuid[])",
+      u.company(), ids);
+  for (const auto& row : rows)
+    u.mem.queue.add(row[0].as<std::string>(), row[1].as<std::int64_t>(),
+                    {{row[3].as<std::int64_t>()}, {row[2].as<std::string>()}});
+  u.mem.look_for_work = true;
+}
+
 void grant_runs(unit& u) {
   grant_again(u);
+  note_dependents(u);
+  note_due(u);
   if (!u.mem.look_for_work) return;
   for (int round = 0; round < rounds_max; ++round) {
     const auto room = u.options.grants_per_commit_max - static_cast<std::int64_t>(u.grants.size());
-    auto free = takers(u);
+    const auto free = takers(u);
     if (free.empty() || room <= 0) return;
-    const auto shown = candidates(u, free, room);
-    std::vector<pick> picks;
-    std::set<task_id> taken;
-    std::map<agent_path, std::int64_t> count;
-    for (const auto& p : shown) {
-      if (count[p.agent] >= free.at(p.agent).free || !taken.insert(p.task).second) continue;
-      ++count[p.agent];
-      picks.push_back(p);
-    }
+    const auto picks = next_tasks(u, free, room);
+    const auto started = u.grants.size();
     if (!picks.empty()) start(u, picks, free);
-    if (picks.size() == shown.size()) {
-      // Everybody got what there was: nothing to look for until a task or a slot comes up.
-      if (static_cast<std::int64_t>(shown.size()) < room) u.mem.look_for_work = false;
-      return;
-    }
+    // Who took a task that was not ready any more asks again.
+    if (u.grants.size() - started < picks.size()) continue;
+    // Everybody got what there was: nothing to look for until a task or a slot comes up.
+    if (static_cast<std::int64_t>(picks.size()) < room) u.mem.look_for_work = false;
+    return;
   }
 }
 

@@ -13,12 +13,12 @@ namespace cadre::storage::writer {
 /// Several of one kind in a row become one statement; one answer each, in order.
 std::vector<result<applied>> apply_all(unit& u, std::span<const command* const> adds, const task_add*);
 std::vector<result<applied>> apply_all(unit& u, std::span<const command* const> adds, const journal_add*);
+std::vector<result<applied>> apply_all(unit& u, std::span<const command* const> dones, const run_complete*);
 
 result<applied> apply(unit& u, const command& c, const task_cancel& body);
 result<applied> apply(unit& u, const command& c, const task_retry& body);
 result<applied> apply(unit& u, const command& c, const run_progress& body);
 result<applied> apply(unit& u, const command& c, const output_add& body);
-result<applied> apply(unit& u, const command& c, const run_complete& body);
 result<applied> apply(unit& u, const command& c, const run_fail& body);
 result<applied> apply(unit& u, const command& c, const verdict_add& body);
 result<applied> apply(unit& u, const command& c, const escalation_raise& body);

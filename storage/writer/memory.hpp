@@ -2,6 +2,7 @@
 
 #include "config/company.hpp"
 #include "schemas/messages.hpp"
+#include "storage/writer/work_queue.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -56,6 +57,11 @@ struct memory {
   std::unordered_map<agent_path, agent_state> agent_states;
   std::map<std::string, node_view> nodes;
   std::map<run_id, active_run> runs;
+  work_queue queue;
+  timestamp last_created;                   ///< Of a task: no two of one reign have the same.
+  std::optional<timestamp> next_run_after;  ///< The earliest that may be due; too early is harmless.
+  timestamp run_after_looked_at;            ///< Tasks that waited for a moment up to this one are in the queue.
+  bool has_dependencies = false;            ///< Some task may wait for others.
   /// The earliest moment at which something other than a lease falls due. Too early is harmless.
   std::optional<timestamp> next_due;
   /// Something may have become workable, or somebody free, since tasks were last looked for. Too often is harmless.
@@ -68,6 +74,11 @@ struct memory {
   /// True if an agent that runs something claims tasks of the mode.
   [[nodiscard]] bool has_mode(const std::string& mode) const { return modes_.count(mode) > 0; }
 
+  /// A task waits for this moment.
+  void runs_after(timestamp t) {
+    if (!next_run_after || t < *next_run_after) next_run_after = t;
+    due_at(t);
+  }
   void due_at(timestamp t) {
     if (!t.empty() && (!next_due || t < *next_due)) next_due = t;
   }

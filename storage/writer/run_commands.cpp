@@ -5,6 +5,7 @@
 #include "storage/writer/lookups.hpp"
 #include "storage/writer/tasks.hpp"
 
+#include <algorithm>
 #include <unordered_set>
 
 namespace cadre::storage::writer {
@@ -99,36 +100,81 @@ const active_run* find_run(const unit& u, const run_id& id) {
   return found == u.mem.runs.end() ? nullptr : &found->second;
 }
 
+struct completed_run {
+  active_run run;
+  const run_complete* body;
+};
+
+void end_runs(unit& u, const std::vector<completed_run>& all) {
+  using column = std::vector<pg::value>;
+  column ids, metrics, alerts, recommendations;
+  for (const auto& [run, body] : all) {
+    ids.push_back(pg::to_value(run.id));
+    metrics.push_back(pg::to_value(body->metrics));
+    alerts.push_back(pg::to_value(body->alerts));
+    recommendations.push_back(pg::to_value(body->recommendations));
+  }
+  u.db.run(
+      "UPDATE cadre.run r SET status = 'succeeded', metrics = x.metrics, alerts = x.alerts, "
+      "recommendations = x.recommendations, ended_at = clock_timestamp() "
+      "FROM unnest($2::uuid[], $3::jsonb[], $4::jsonb[], $5::jsonb[]) AS x (id, metrics, alerts, recommendations) "
+      "WHERE r.company = $1 AND r.id = x.id AND (r.status = 'active') IS TRUE",
+      u.company(), ids, metrics, alerts, recommendations);
+}
+
+/// Ends runs that succeeded: their outputs are sealed, and their tasks are complete or wait for verdicts.
+void complete(unit& u, const std::vector<completed_run>& all) {
+  if (all.empty()) return;
+  end_runs(u, all);
+  std::vector<task_id> done, in_review;
+  for (const auto& [run, body] : all) {
+    const auto* worker = u.mem.agent(run.agent);
+    const bool writes = worker == nullptr || !worker->outputs.empty();
+    (writes && seal_outputs(u, run) ? in_review : done).push_back(run.task);
+  }
+  move_tasks(u, done, task_status::complete);
+  move_tasks(u, in_review, task_status::review);
+  for (const auto& [run, body] : all) raise_alerts(u, run, body->alerts);
+  u.mem.look_for_work = true;
+}
+
 }  // namespace
 
 result<applied> apply(unit& u, const command& c, const run_progress& body) {
   const auto* run = find_run(u, body.run);
   if (run == nullptr) return tl::unexpected{why_not_active(u, body.run)};
   if (auto own = must_be(u, c.from, run->agent, "a run"); !own) return tl::unexpected{own.error()};
-  u.db.run("UPDATE cadre.run SET progress = $3::jsonb WHERE company = $1 AND id = $2::uuid AND status = 'active'",
-           u.company(), body.run, body.progress);
+  u.db.run(
+      "UPDATE cadre.run SET progress = $3::jsonb WHERE company = $1 AND id = $2::uuid AND (status = 'active') IS TRUE",
+      u.company(), body.run, body.progress);
   return applied{0, body.run.text};
 }
 
-result<applied> apply(unit& u, const command& c, const run_complete& body) {
-  const auto* known = find_run(u, body.run);
-  if (known == nullptr) {
-    if (ended_as(u, body.run, run_status::succeeded)) return applied{0, body.run.text};
-    return tl::unexpected{why_not_active(u, body.run)};
+std::vector<result<applied>> apply_all(unit& u, std::span<const command* const> dones, const run_complete*) {
+  std::vector<result<applied>> answers;
+  std::vector<completed_run> completed;
+  for (const auto* c : dones) {
+    const auto& body = std::get<run_complete>(c->body);
+    const auto* run = find_run(u, body.run);
+    if (run == nullptr) {
+      const bool again =
+          std::any_of(completed.begin(), completed.end(), [&](const auto& d) { return d.run.id == body.run; });
+      if (again || ended_as(u, body.run, run_status::succeeded))
+        answers.emplace_back(applied{0, body.run.text});
+      else
+        answers.emplace_back(tl::unexpected{why_not_active(u, body.run)});
+      continue;
+    }
+    if (auto own = must_be(u, c->from, run->agent, "a run"); !own) {
+      answers.emplace_back(tl::unexpected{own.error()});
+      continue;
+    }
+    completed.push_back({*run, &body});
+    u.forget_run(body.run);
+    answers.emplace_back(applied{0, body.run.text});
   }
-  const auto run = *known;
-  if (auto own = must_be(u, c.from, run.agent, "a run"); !own) return tl::unexpected{own.error()};
-  u.db.run(
-      "UPDATE cadre.run SET status = 'succeeded', metrics = $3::jsonb, alerts = $4::jsonb, "
-      "recommendations = $5::jsonb, ended_at = clock_timestamp() "
-      "WHERE company = $1 AND id = $2::uuid AND status = 'active'",
-      u.company(), run.id, body.metrics, body.alerts, body.recommendations);
-  const bool review = seal_outputs(u, run);
-  u.forget_run(run.id);
-  move_task(u, run.task, review ? task_status::review : task_status::complete);
-  raise_alerts(u, run, body.alerts);
-  u.mem.look_for_work = true;
-  return applied{0, body.run.text};
+  complete(u, completed);
+  return answers;
 }
 
 result<applied> apply(unit& u, const command& c, const run_fail& body) {

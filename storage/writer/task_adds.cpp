@@ -28,6 +28,7 @@ struct new_task {
   task_status status = task_status::queued;
   std::string blocked_reason;
   agent_path blocked_on;
+  timestamp created_at;
 };
 
 bool ended_without_success(task_status s) {
@@ -68,7 +69,9 @@ result<new_task> check_target(const unit& u, const task_add& body) {
 }
 
 result<new_task> check(const unit& u, const task_add& body, const dependencies& known) {
-  if (!is_uuid(body.id.text)) return fail(errc::bad_value, "id: not a UUID");
+  const bool upper_case =
+      std::any_of(body.id.text.begin(), body.id.text.end(), [](char c) { return c >= 'A' && c <= 'F'; });
+  if (!is_uuid(body.id.text) || upper_case) return fail(errc::bad_value, "id: not a UUID in lower case");
   if (body.priority < 0 || body.priority > 3) return fail(errc::bad_value, "priority: 0 (most urgent) to 3");
   if (body.idempotency_key.size() > key_bytes_max) return fail(errc::bad_value, "idempotency_key: over 500 bytes");
   if (body.depends_on.size() > dependencies_max) return fail(errc::bad_value, "depends_on: over 1,000 tasks");
@@ -94,7 +97,7 @@ std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tas
   using pg::to_value;
   using column = std::vector<pg::value>;
   column ids, modes, agents, titles, payloads, priorities, statuses, attempts, run_after, deadlines, keys, schedules,
-      retries, reasons, blockers, senders;
+      retries, reasons, blockers, senders, created;
   for (const auto& task : tasks) {
     const auto& body = *task.body;
     ids.push_back(to_value(body.id));
@@ -113,15 +116,16 @@ std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tas
     reasons.push_back(to_value(or_null{task.blocked_reason}));
     blockers.push_back(to_value(task.blocked_on));
     senders.push_back(to_value(task.by));
+    created.push_back(to_value(task.created_at));
   }
   const auto rows = u.db.run(
       "INSERT INTO cadre.task (company, id, mode, agent, title, payload, priority, status, attempts_max, run_after, "
-      "deadline, idempotency_key, schedule, retry_of, blocked_reason, blocked_on, created_by) "
+      "deadline, idempotency_key, schedule, retry_of, blocked_reason, blocked_on, created_by, created_at) "
       "SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::smallint[], "
       "$8::text[], $9::int[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[], $14::uuid[], "
-      "$15::text[], $16::text[], $17::text[]) ON CONFLICT DO NOTHING RETURNING id::text",
+      "$15::text[], $16::text[], $17::text[], $18::timestamptz[]) ON CONFLICT DO NOTHING RETURNING id::text",
       u.company(), ids, modes, agents, titles, payloads, priorities, statuses, attempts, run_after, deadlines, keys,
-      schedules, retries, reasons, blockers, senders);
+      schedules, retries, reasons, blockers, senders, created);
   std::unordered_set<std::string> inserted;
   for (const auto& row : rows) inserted.insert(row[0].as<std::string>());
   return inserted;
@@ -140,6 +144,7 @@ void insert_dependencies(unit& u, const std::vector<new_task>& tasks) {
       "INSERT INTO cadre.task_dependency (company, task, depends_on) SELECT $1, * FROM unnest($2::uuid[], $3::uuid[]) "
       "ON CONFLICT DO NOTHING",
       u.company(), dependents, wanted);
+  u.set(u.mem.has_dependencies, true);
 }
 
 /// A task that is there already, by id or by key: the answer to a repeat.
@@ -162,9 +167,24 @@ void announce(unit& u, const new_task& task) {
   facts.status = task.status;
   facts.attempts_max = task.attempts_max;
   tell_task(u, facts);
-  u.mem.due_at(task.body->run_after);
+  if (task.body->run_after > u.now) u.mem.runs_after(task.body->run_after);
   u.mem.due_at(task.body->deadline);
-  u.mem.look_for_work = true;
+}
+
+/// Puts what may be worked on at once into the queue.
+void line_up(unit& u, const std::vector<new_task>& tasks) {
+  std::vector<task_id> to_look_at;
+  for (const auto& task : tasks) {
+    const auto& body = *task.body;
+    if (task.status != task_status::queued || body.run_after > u.now) continue;
+    if (body.depends_on.empty()) {
+      u.mem.queue.add(lane_of(body.agent, task.mode), body.priority, {task.created_at, body.id});
+      u.mem.look_for_work = true;
+    } else {
+      to_look_at.push_back(body.id);
+    }
+  }
+  note_ready(u, to_look_at);
 }
 
 struct add_request {
@@ -194,6 +214,7 @@ std::vector<result<applied>> add_tasks(unit& u, const std::vector<add_request>& 
       continue;
     }
     checked->by = r.by.empty() ? "unknown" : r.by;
+    checked->created_at = u.next_created();
     known.emplace(r.body->id, dependency{checked->status, r.body->agent});
     place.back() = valid.size();
     valid.push_back(std::move(*checked));
@@ -213,6 +234,7 @@ std::vector<result<applied>> add_tasks(unit& u, const std::vector<add_request>& 
   }
   insert_dependencies(u, inserted);
   for (const auto& task : inserted) announce(u, task);
+  line_up(u, inserted);
   return answers;
 }
 

@@ -23,8 +23,12 @@ void hand_over_dependents(unit& u, const task_id& old, const task_id& again) {
       " WHERE d.company = t.company AND d.task = t.id AND b.status IN ('failed', 'stale', 'superseded')) "
       "RETURNING t.id::text",
       u.company(), again);
-  for (const auto& row : rows)
-    if (const auto task = find_task(u, task_id{row[0].as<std::string>()})) tell_task(u, *task);
+  std::vector<task_id> queued;
+  for (const auto& row : rows) {
+    queued.push_back({row[0].as<std::string>()});
+    if (const auto task = find_task(u, queued.back())) tell_task(u, *task);
+  }
+  note_ready(u, queued);
 }
 
 /// The dependencies of the old one; blocked from the start if one of them ended without success.
@@ -61,14 +65,14 @@ result<applied> run_again(unit& u, const std::string& by, const task_id& id, con
 
   u.db.run(
       "INSERT INTO cadre.task (company, id, mode, agent, title, payload, priority, status, attempts_max, deadline, "
-      "schedule, retry_of, created_by) SELECT company, $3::uuid, mode, agent, title, payload, priority, 'queued', "
-      "attempts_max, CASE WHEN deadline > clock_timestamp() THEN deadline END, schedule, id, $4 "
-      "FROM cadre.task WHERE company = $1 AND id = $2::uuid",
-      u.company(), id, as, by.empty() ? std::string{"unknown"} : by);
+      "schedule, retry_of, created_by, created_at) SELECT company, $3::uuid, mode, agent, title, payload, priority, "
+      "'queued', attempts_max, CASE WHEN deadline > clock_timestamp() THEN deadline END, schedule, id, $4, "
+      "$5::timestamptz FROM cadre.task WHERE company = $1 AND id = $2::uuid",
+      u.company(), id, as, by.empty() ? std::string{"unknown"} : by, u.next_created());
   copy_dependencies(u, id, as);
   if (const auto task = find_task(u, as)) tell_task(u, *task);
   hand_over_dependents(u, id, as);
-  u.mem.look_for_work = true;
+  note_ready(u, {as});
   return applied{0, as.text};
 }
 

@@ -31,7 +31,7 @@ void block_dependents(unit& u, const task_facts& task) {
   const auto blocker = task.agent.empty() ? u.mem.company.agents.front().path : manager_of(task.agent);
   const auto rows = u.db.run(
       "UPDATE cadre.task SET status = 'blocked', blocked_reason = $3, blocked_on = $4, changed_at = clock_timestamp() "
-      "WHERE company = $1 AND status = 'queued' AND id IN "
+      "WHERE company = $1 AND (status = 'queued') IS TRUE AND id IN "
       "(SELECT task FROM cadre.task_dependency WHERE company = $1 AND depends_on = $2::uuid) "
       "RETURNING " CADRE_TASK_FACTS,
       u.company(), task.id, "depends on task " + task.id.text + ", which is " + std::string{to_text(task.status)},
@@ -72,8 +72,8 @@ void queue_again(unit& u, const task_id& task, timestamp run_after, const failur
       u.company(), task, run_after, error.code, clean_text(error.message));
   if (rows.empty()) throw rejection{{errc::not_found, "there is no task " + task.text}};
   tell_task(u, facts_of(rows[0]), error);
-  u.mem.due_at(run_after);
-  u.mem.look_for_work = true;
+  if (run_after.empty()) return note_ready(u, {task});
+  u.mem.runs_after(run_after);
 }
 
 void fail_for_good(unit& u, const active_run& run, const failure& error) {
@@ -118,11 +118,24 @@ void move_task(unit& u, const task_id& id, task_status to, const failure& error)
   if (rows.empty()) throw rejection{{errc::not_found, "there is no task " + id.text}};
   const auto task = facts_of(rows[0]);
   tell_task(u, task, error);
-  if (to == task_status::complete) u.mem.look_for_work = true;
+  if (to == task_status::complete) u.complete.push_back(id);
   if (is_terminal(to) && to != task_status::complete) {
     if (to == task_status::stale) drop_outputs(u, id);
     block_dependents(u, task);
   }
+}
+
+void move_tasks(unit& u, const std::vector<task_id>& ids, task_status to) {
+  if (ids.empty()) return;
+  const auto rows = u.db.run(
+      "UPDATE cadre.task SET status = $3, changed_at = clock_timestamp(), "
+      "finished_at = CASE WHEN $4::boolean THEN clock_timestamp() END, error_code = NULL, error = NULL, "
+      "blocked_reason = NULL, blocked_on = NULL WHERE company = $1 AND id = ANY ($2::uuid[]) "
+      "RETURNING " CADRE_TASK_FACTS,
+      u.company(), ids, to, is_terminal(to));
+  if (rows.size() != ids.size()) throw rejection{{errc::not_found, "not all of the tasks are there"}};
+  for (const auto& row : rows) tell_task(u, facts_of(row));
+  if (to == task_status::complete) u.complete.insert(u.complete.end(), ids.begin(), ids.end());
 }
 
 void end_badly(unit& u, const run_id& id, const bad_end& end) {
@@ -131,7 +144,7 @@ void end_badly(unit& u, const run_id& id, const bad_end& end) {
   const auto run = found->second;
   u.db.run(
       "UPDATE cadre.run SET status = $3, error_code = $4, error = $5, stderr_tail = $6, ended_at = clock_timestamp() "
-      "WHERE company = $1 AND id = $2::uuid AND status = 'active'",
+      "WHERE company = $1 AND id = $2::uuid AND (status = 'active') IS TRUE",
       u.company(), id, end.status, end.error.code, clean_text(end.error.message),
       pg::or_null{clean_text(end.stderr_tail)});
   u.db.run("UPDATE cadre.output SET status = 'dropped' WHERE company = $1 AND run = $2::uuid AND status = 'staged'",
@@ -158,7 +171,7 @@ void cancel_run(unit& u, const active_run& run, const std::string& reason) {
   const auto gone = run;
   u.db.run(
       "UPDATE cadre.run SET status = 'cancelled', error_code = 'cancelled', error = $3, ended_at = clock_timestamp() "
-      "WHERE company = $1 AND id = $2::uuid AND status = 'active'",
+      "WHERE company = $1 AND id = $2::uuid AND (status = 'active') IS TRUE",
       u.company(), gone.id, clean_text(reason));
   u.forget_run(gone.id);
   u.revoke(gone.id, gone.agent, reason);

@@ -23,12 +23,18 @@ struct task_facts {
 
 std::optional<task_facts> find_task(unit& u, const task_id& id);
 
+/// Puts those of these tasks into the queue that are workable: they may have become so.
+void note_ready(unit& u, const std::vector<task_id>& ids);
+
 /// The event `task_changed`.
 void tell_task(unit& u, const task_facts& task, const failure& error = {});
 
 /// Moves a task on. Terminal states free or block its dependents; `stale` also drops its unpromoted outputs.
 /// Throws if the step is illegal.
 void move_task(unit& u, const task_id& id, task_status to, const failure& error = {});
+
+/// The same for several; `to` is no end without success.
+void move_tasks(unit& u, const std::vector<task_id>& ids, task_status to);
 
 /// Adds one task inside another command; the checks are those of task_add.
 result<applied> add_task(unit& u, const std::string& by, const task_add& body);

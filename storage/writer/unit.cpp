@@ -1,5 +1,7 @@
 #include "storage/writer/unit.hpp"
 
+#include <algorithm>
+
 namespace cadre::storage::writer {
 
 std::string dump(const nlohmann::json& document) {
@@ -35,6 +37,11 @@ void unit::end_lives_before(const agent_path& agent, epoch first_kept) {
   replaced.push_back(std::move(r));
 }
 
+timestamp unit::next_created() {
+  mem.last_created = std::max(now, mem.last_created + std::chrono::microseconds{1});
+  return mem.last_created;
+}
+
 void unit::remember_run(const active_run& run) {
   const auto found = mem.runs.find(run.id);
   if (found == mem.runs.end()) {
@@ -57,6 +64,8 @@ void unit::back_to(const mark& m) {
   grants.resize(m.grants);
   revokes.resize(m.revokes);
   replaced.resize(m.replaced);
+  // Cheaper than undoing what was taken and added: it is read again.
+  mem.queue.forget();
   while (undo_.size() > m.undo) {
     undo_.back()();
     undo_.pop_back();

@@ -35,8 +35,11 @@ class unit {
   std::vector<run_grant> grants;
   std::vector<run_revoke> revokes;
   std::vector<life_replaced> replaced;
+  std::vector<task_id> complete;  ///< Tasks that others may have waited for.
 
   [[nodiscard]] const std::string& company() const noexcept { return mem.company.name; }
+  /// Of a new task: later than any before, so that tasks of one transaction keep their order.
+  [[nodiscard]] timestamp next_created();
   [[nodiscard]] double chance() { return std::uniform_real_distribution<double>{0.0, 1.0}(random); }
 
   void tell(std::string subject, std::string what, const nlohmann::json& data);

@@ -79,8 +79,10 @@ void reject(unit& u, const verdict_add& body, const output_facts& output, const 
     why += body.findings.front().check + ": " + body.findings.front().message;
   }
   const failure cause{errc::audit_failed, clean_text(why)};
-  u.db.run("UPDATE cadre.output SET status = 'rejected' WHERE company = $1 AND id = $2::uuid AND status = 'sealed'",
-           u.company(), output.id);
+  u.db.run(
+      "UPDATE cadre.output SET status = 'rejected' WHERE company = $1 AND id = $2::uuid AND (status = 'sealed') IS "
+      "TRUE",
+      u.company(), output.id);
   const auto task = find_task(u, output.task);
   if (task && task->status == task_status::review) move_task(u, output.task, task_status::failed, cause);
   finding f;

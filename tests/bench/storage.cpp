@@ -1,0 +1,297 @@
+// Drives the writer's engine as the leader's thread does: a batch of commands, one transaction, the next batch. Its one
+// node is this program, whose agents do nothing: what they are granted, they complete with the next batch.
+//   bench_storage lifecycle TASKS BATCH | single COMMANDS | rows ROWS BATCH
+// Prints one line of JSON. CADRE_TEST_POSTGRES: a superuser's URL.
+
+#include "config/company.hpp"
+#include "schemas/messages.hpp"
+#include "storage/leadership.hpp"
+#include "storage/prepare.hpp"
+#include "storage/writer_engine.hpp"
+
+#include <libpq-fe.h>
+#include <pqxx/pqxx>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace cadre;
+using namespace cadre::storage;
+using clock = std::chrono::steady_clock;
+
+constexpr const char* mode = "jobs";
+constexpr int agents = 4;
+
+double seconds_since(clock::time_point begin) {
+  return std::chrono::duration<double>(clock::now() - begin).count();
+}
+
+std::string server_url() {
+  const char* url = std::getenv("CADRE_TEST_POSTGRES");
+  if (url == nullptr) throw std::runtime_error{"CADRE_TEST_POSTGRES is not set"};
+  return url;
+}
+
+template <class T>
+T must(result<T> r) {
+  if (!r) throw std::runtime_error{r.error().message};
+  if constexpr (!std::is_void_v<T>) return std::move(*r);
+}
+
+/// Some 300 bytes, as the tasks of the other queues have.
+json_text payload(std::size_t number) {
+  return {R"({"number":)" + std::to_string(number) + R"(,"text":")" + std::string(280, 'x') + "\"}"};
+}
+
+config::company make_company() {
+  config::company c;
+  c.name = "bench";
+  config::node node;
+  node.name = "one";
+  node.roles = {node_role::control, node_role::work};
+  c.nodes.push_back(node);
+  c.timing.run_lease = std::chrono::minutes{10};
+  c.timing.lease = std::chrono::minutes{10};
+  config::agent ceo;
+  ceo.path.text = "ceo";
+  ceo.role = agent_role::ceo;
+  ceo.branch.emplace();
+  ceo.nodes = {"one"};
+  c.agents.push_back(ceo);
+  for (int n = 0; n < agents; ++n) {
+    config::agent worker;
+    worker.path.text = "ceo.worker-" + std::to_string(n);
+    worker.mode = mode;
+    worker.nodes = {"one"};
+    worker.run.how = config::run_spec::mode::command;
+    worker.run.command = {"true"};
+    c.agents.push_back(worker);
+  }
+  return c;
+}
+
+/// A database of its own with a company in it, and the engine that writes it.
+class world {
+ public:
+  world() : name_{"cadre_bench_" + new_uuid().substr(24)}, company_{make_company()} {
+    must(prepare_database(server_url(), name_, {"m", "w", "r"}, {company_.name}));
+    candidate who;
+    who.writer_url = must(connection_url(server_url(), name_, writer_role, "w"));
+    who.company = company_.name;
+    who.node = "one";
+    who.life = life_;
+    lead_ = std::make_unique<leadership>(who);
+    must(lead_->acquire());
+    engine_ = std::make_unique<writer_engine>(*lead_);
+    must(engine_->sync_company(company_));
+  }
+  ~world() {
+    engine_.reset();
+    lead_.reset();
+    pqxx::connection server{server_url()};
+    pqxx::nontransaction{server}.exec("DROP DATABASE IF EXISTS " + server.quote_name(name_) + " WITH (FORCE)");
+  }
+  world(const world&) = delete;
+  world& operator=(const world&) = delete;
+
+  /// Commits; every command must be committed. What was granted is completed with the next call.
+  void commit(std::vector<command> commands) {
+    for (const auto& run : granted_) {
+      run_complete done;
+      done.run = run.run;
+      commands.push_back(make(done, run.agent.text, run.incarnation));
+    }
+    completed_ += granted_.size();
+    granted_.clear();
+    auto made = engine_->commit(commands);
+    for (const auto& o : made.outcomes)
+      if (o.status != outcome_status::committed) throw std::runtime_error{"not committed: " + o.error.message};
+    granted_ = std::move(made.grants);
+  }
+
+  static command make(command_body body, const std::string& from, epoch incarnation = 0) {
+    command c;
+    c.id = new_id<command_id>();
+    c.from = from;
+    c.incarnation = incarnation;
+    c.body = std::move(body);
+    return c;
+  }
+
+  static command add(std::size_t number) {
+    task_add task;
+    task.id = new_id<task_id>();
+    task.mode = mode;
+    task.title = "bench";
+    task.payload = payload(number);
+    return make(std::move(task), "cli");
+  }
+
+  static std::vector<command> adds(std::size_t count) {
+    std::vector<command> all;
+    all.reserve(count);
+    for (std::size_t n = 0; n < count; ++n) all.push_back(add(n));
+    return all;
+  }
+
+  /// From now on the agents take up to `slots` tasks, all of them together.
+  void open(std::size_t slots) {
+    node_report report;
+    report.node = "one";
+    report.life = life_;
+    for (const auto& agent : company_.agents) {
+      if (agent.mode != mode) continue;
+      incarnation_start start;
+      start.agent = agent.path;
+      start.node = "one";
+      start.token = new_id<incarnation_token>();
+      const auto began = engine_->commit({make(start, "node.one")});
+      agent_capacity capacity;
+      capacity.agent = agent.path;
+      capacity.incarnation = began.outcomes.front().value;
+      capacity.mode = mode;
+      capacity.free_slots = static_cast<std::int64_t>(std::max<std::size_t>(1, slots / agents));
+      report.agents.push_back(capacity);
+    }
+    commit({make(report, "node.one")});
+  }
+
+  [[nodiscard]] std::size_t completed() const { return completed_; }
+  [[nodiscard]] bool idle() const { return granted_.empty(); }
+  [[nodiscard]] std::string superuser() const { return must(connection_url(server_url(), name_, "", "")); }
+
+  void settle() {
+    pqxx::connection server{superuser()};
+    pqxx::nontransaction{server}.exec("VACUUM ANALYZE cadre.task");
+  }
+
+ private:
+  std::string name_;
+  config::company company_;
+  node_life_id life_ = new_id<node_life_id>();
+  std::unique_ptr<leadership> lead_;
+  std::unique_ptr<writer_engine> engine_;
+  std::vector<run_grant> granted_;
+  std::size_t completed_ = 0;
+};
+
+void print(std::initializer_list<std::pair<const char*, double>> figures) {
+  std::string line;
+  for (const auto& [name, value] : figures) {
+    char text[96];
+    std::snprintf(text, sizeof text, "%s\"%s\": %.6g", line.empty() ? "{" : ", ", name, value);
+    line += text;
+  }
+  std::cout << line << "}" << std::endl;
+}
+
+/// Adds all, then drains all; and adds while draining, in a second database.
+void lifecycle(std::size_t tasks, std::size_t batch) {
+  const auto per_s = [&](clock::time_point begin) { return static_cast<double>(tasks) / seconds_since(begin); };
+  double enqueue = 0, drain = 0, both = 0;
+  {
+    world w;
+    auto begin = clock::now();
+    for (std::size_t n = 0; n < tasks; n += batch) w.commit(world::adds(std::min(batch, tasks - n)));
+    enqueue = per_s(begin);
+    begin = clock::now();
+    w.open(batch);
+    while (w.completed() < tasks) w.commit({});
+    drain = per_s(begin);
+  }
+  {
+    world w;
+    w.open(batch);
+    const auto begin = clock::now();
+    for (std::size_t n = 0; w.completed() < tasks; n += batch)
+      w.commit(n < tasks ? world::adds(std::min(batch, tasks - n)) : std::vector<command>{});
+    both = per_s(begin);
+  }
+  print({{"enqueue_per_s", enqueue}, {"drain_per_s", drain}, {"both_per_s", both}});
+}
+
+/// One command, one commit; beside one INSERT of such a row, one commit.
+void single(std::size_t commands) {
+  world w;
+  std::vector<double> ours, raw;
+  pqxx::connection server{w.superuser()};
+  pqxx::nontransaction direct{server};
+  server.prepare("one",
+                 "INSERT INTO cadre.task (company, id, mode, title, payload, status, attempts_max, created_by) "
+                 "VALUES ('bench', $1::uuid, 'jobs', 'bench', $2::jsonb, 'draft', 3, 'cli')");
+  for (std::size_t n = 0; n < commands; ++n) {
+    std::vector<command> one{world::add(n)};
+    auto begin = clock::now();
+    w.commit(std::move(one));
+    ours.push_back(seconds_since(begin));
+    const auto id = new_uuid();
+    const auto text = payload(n).text;
+    begin = clock::now();
+    direct.exec_prepared("one", id, text);
+    raw.push_back(seconds_since(begin));
+  }
+  const auto p50_us = [](std::vector<double> all) {
+    std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());
+    return all[all.size() / 2] * 1e6;
+  };
+  print({{"command_p50_us", p50_us(ours)}, {"insert_p50_us", p50_us(raw)}});
+}
+
+/// Tasks per second through the writer, beside COPY of such rows into the same table.
+void rows(std::size_t count, std::size_t batch) {
+  world w;
+  auto begin = clock::now();
+  for (std::size_t n = 0; n < count; n += batch) w.commit(world::adds(std::min(batch, count - n)));
+  const auto ours = static_cast<double>(count) / seconds_since(begin);
+
+  world other;
+  std::vector<std::string> lines;
+  for (std::size_t n = 0; n < count; ++n)
+    lines.push_back("bench\t" + new_uuid() + "\tjobs\tbench\t" + payload(n).text + "\tqueued\t3\tcli\n");
+  const std::unique_ptr<PGconn, void (*)(PGconn*)> server{PQconnectdb(other.superuser().c_str()), PQfinish};
+  const auto run = [&](const char* sql, ExecStatusType expected) {
+    const std::unique_ptr<PGresult, void (*)(PGresult*)> done{PQexec(server.get(), sql), PQclear};
+    if (PQresultStatus(done.get()) != expected) throw std::runtime_error{PQerrorMessage(server.get())};
+  };
+  begin = clock::now();
+  for (std::size_t n = 0; n < count; n += batch) {
+    run("COPY cadre.task (company, id, mode, title, payload, status, attempts_max, created_by) FROM STDIN",
+        PGRES_COPY_IN);
+    for (auto i = n; i < std::min(count, n + batch); ++i)
+      PQputCopyData(server.get(), lines[i].data(), static_cast<int>(lines[i].size()));
+    PQputCopyEnd(server.get(), nullptr);
+    while (PGresult* done = PQgetResult(server.get())) {
+      const bool ok = PQresultStatus(done) == PGRES_COMMAND_OK;
+      PQclear(done);
+      if (!ok) throw std::runtime_error{PQerrorMessage(server.get())};
+    }
+  }
+  const auto copied = static_cast<double>(count) / seconds_since(begin);
+  print({{"writer_rows_per_s", ours}, {"copy_rows_per_s", copied}});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto number = [&](int i) { return argc > i ? static_cast<std::size_t>(std::stoull(argv[i])) : 0; };
+  const std::string what = argc > 1 ? argv[1] : "";
+  try {
+    if (what == "lifecycle" && argc == 4) return lifecycle(number(2), number(3)), 0;
+    if (what == "single" && argc == 3) return single(number(2)), 0;
+    if (what == "rows" && argc == 4) return rows(number(2), number(3)), 0;
+    std::cerr << "usage: bench_storage lifecycle TASKS BATCH | single COMMANDS | rows ROWS BATCH\n";
+    return 2;
+  } catch (const std::exception& e) {
+    std::cerr << "bench_storage: " << e.what() << '\n';
+    return 1;
+  }
+}
