@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """tests/bench/queues/queues.py [--tasks N] [--queue NAME]
 
-Installs, starts and calls the baselines of the task queue benchmark: graphile-worker, pg-boss and BullMQ. As a program it
-measures them alone and prints a table, to try the drivers. As a module: install(), then run() against the URL that the
-fresh() of a running Postgres or Redis returned.
+Installs, starts and calls the baselines of the task queue benchmark: graphile-worker, pg-boss and BullMQ. As a program
+it measures them alone and prints a table, to try the drivers. As a module: install(), then run() against the URL that
+the fresh() of a running Postgres or Redis returned.
 """
 import argparse
 import json
