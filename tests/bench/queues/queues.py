@@ -75,8 +75,9 @@ def install_redis():
     apt = ["apt-get", "-o", "DPkg::Lock::Timeout=120"]
     call([*apt, "update"], INSTALL_S_MAX, env=env)
     call([*apt, "install", "-y", "redis-server"], INSTALL_S_MAX, env=env)
-    # The package starts a service where it can; what it answers where there is none does not matter.
-    subprocess.run(["service", "redis-server", "stop"], capture_output=True, timeout=STOP_S_MAX, check=False)
+    # The package starts a service where it can, now and at boot; where it cannot, the answers do not matter.
+    subprocess.run(["sh", "-c", "service redis-server stop; systemctl disable redis-server"], capture_output=True,
+                   timeout=STOP_S_MAX, check=False)
 
 
 def run(queue, url, **options):
