@@ -5,6 +5,7 @@
 #include "storage/leadership.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -28,9 +29,10 @@ struct batch_result {
 
 struct engine_options {
   std::int64_t grants_per_commit_max = 1'000;
-  std::int64_t tick_rows_max = 500;                ///< Rows that a clock_tick takes from each list at once; it repeats.
-  std::int64_t tick_rounds_max = 20;               ///< Repeats per clock_tick; the rest waits for the next tick.
-  std::chrono::milliseconds regrant_after{2'000};  ///< A grant that a node does not report as held is sent again.
+  std::size_t queue_kept_max = 2'000;  ///< Tasks per lane and priority that are held in memory; the rest is read.
+  std::int64_t tick_rows_max = 500;    ///< Rows that a clock_tick takes from each list at once; it repeats.
+  std::int64_t tick_rounds_max = 20;   ///< Repeats per clock_tick; the rest waits for the next tick.
+  std::chrono::milliseconds regrant_after{2'000};   ///< A grant that a node does not report as held is sent again.
   std::chrono::milliseconds node_row_every{5'000};  ///< The node's row is written at most this often without a change.
   std::uint64_t seed = 0;                           ///< Of the jitter of retries; 0: from the clock.
 };

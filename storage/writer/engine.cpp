@@ -30,7 +30,9 @@ struct writer_engine::impl {
       : lead{leadership_access::of(l)},
         options{o},
         random{o.seed != 0 ? o.seed
-                           : static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count())} {}
+                           : static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count())} {
+    memory.queue = writer::work_queue{o.queue_kept_max};
+  }
 
   leadership_session& lead;
   engine_options options;

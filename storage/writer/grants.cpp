@@ -8,7 +8,7 @@ namespace cadre::storage::writer {
 
 namespace {
 
-constexpr int rounds_max = 4;
+constexpr int rounds_max = 64;
 
 /// An agent that can take work now.
 struct taker {
@@ -251,6 +251,7 @@ void grant_runs(unit& u) {
     if (static_cast<std::int64_t>(picks.size()) < room) u.mem.look_for_work = false;
     return;
   }
+  u.mem.due_at(u.now);  // So many were not ready any more that others shall have their turn.
 }
 
 }  // namespace cadre::storage::writer

@@ -121,7 +121,16 @@ std::string status(const outcome& o) {
   return text;
 }
 
-world::world(config::company c, database& d) : db{d}, company{std::move(c)} {
+world::world(config::company c, database& d, storage::engine_options o)
+    : db{d}, company{std::move(c)}, options{std::move(o)} {
+  options.seed = 1;
+  options.regrant_after = milliseconds{0};
+  take_over();
+}
+
+void world::take_over() {
+  engine.reset();
+  lead.reset();
   storage::candidate who;
   who.writer_url = db.url(storage::writer_role);
   who.company = company.name;
@@ -130,9 +139,6 @@ world::world(config::company c, database& d) : db{d}, company{std::move(c)} {
   lead = std::make_unique<leadership>(who);
   const auto reign = lead->acquire();
   BOOST_REQUIRE_MESSAGE(reign.has_value(), (reign ? "" : reign.error().message));
-  storage::engine_options options;
-  options.seed = 1;
-  options.regrant_after = milliseconds{0};
   engine = std::make_unique<writer_engine>(*lead, options);
   const auto synced = engine->sync_company(company);
   BOOST_REQUIRE_MESSAGE(synced.has_value(), (synced ? "" : synced.error().message));

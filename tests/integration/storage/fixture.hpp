@@ -52,10 +52,12 @@ config::company make_company(const std::string& name);
 config::agent& agent_of(config::company& company, const std::string& path);
 
 struct world {
-  explicit world(config::company c = make_company("c" + new_uuid().substr(24)), database& d = shared_database());
+  explicit world(config::company c = make_company("c" + new_uuid().substr(24)), database& d = shared_database(),
+                 storage::engine_options o = {});
 
   database& db;
   config::company company;
+  storage::engine_options options;
   std::unique_ptr<leadership> lead;
   std::unique_ptr<writer_engine> engine;
   node_life_id life = new_id<node_life_id>();
@@ -76,6 +78,8 @@ struct world {
   output_id produced(const std::string& agent, const std::string& dataset, const std::vector<std::string>& rows);
   verdict_add verdict(const output_id& output, const std::string& auditor, bool passed) const;
   void tick_after(milliseconds later);
+  /// Another leader begins with what is in the database.
+  void take_over();
 
   /// The first column of the first row, as text; `-` for no row or NULL. `$1` is the company.
   std::string ask(const std::string& sql);
