@@ -9,6 +9,9 @@ namespace cadre::storage::writer {
 namespace {
 
 constexpr int rounds_max = 64;
+/// Of the backlog with one statement, and of one lane and priority at least.
+constexpr std::size_t tasks_read_max = 20'000;
+constexpr std::size_t tasks_per_gap_min = 1;
 
 /// An agent that can take work now.
 struct taker {
@@ -49,31 +52,46 @@ struct pick {
   agent_path agent;
 };
 
-/// Reads what the queue lacks of the lanes of `t`.
-void fill_gaps(unit& u, const std::string& own, const std::string& shared) {
-  for (const auto& lane : {own, shared}) {
-    for (const auto& gap : u.mem.queue.gaps(lane)) {
-      const auto rows = u.db.run(
-          "SELECT id::text, (extract(epoch FROM created_at) * 1000000)::bigint FROM cadre.workable_task "
-          "WHERE company = $1 AND status = 'queued' AND coalesce(agent, '@' || mode) = $2 AND priority = $3::smallint "
-          "AND (created_at, id) > (coalesce($4::timestamptz, '-infinity'), coalesce($5::uuid, "
-          "'00000000-0000-0000-0000-000000000000')) ORDER BY created_at, id LIMIT $6::bigint",
-          u.company(), gap.lane, gap.priority, gap.after.created_at, gap.after.task, u.mem.queue.kept_max());
-      std::vector<queue_place> tasks;
-      for (const auto& row : rows) tasks.push_back({{row[1].as<std::int64_t>()}, {row[0].as<std::string>()}});
-      u.mem.queue.fill(gap, tasks);
-    }
+/// Reads what the queue lacks of these lanes: all of it with one statement, so that many idle agents cost little.
+void fill_gaps(unit& u, const std::set<std::string>& lanes) {
+  std::vector<work_queue::gap> gaps;
+  for (const auto& lane : lanes)
+    for (auto& gap : u.mem.queue.gaps(lane)) gaps.push_back(std::move(gap));
+  if (gaps.empty()) return;
+  const auto each_max = std::clamp(tasks_read_max / gaps.size(), tasks_per_gap_min, u.mem.queue.kept_max());
+  std::vector<pg::value> names, priorities, times, ids;
+  for (const auto& gap : gaps) {
+    names.push_back(pg::to_value(gap.lane));
+    priorities.push_back(pg::to_value(gap.priority));
+    times.push_back(gap.after.created_at.empty() ? pg::value{"-infinity"} : pg::to_value(gap.after.created_at));
+    ids.push_back(
+        pg::to_value(gap.after.task.empty() ? task_id{"00000000-0000-0000-0000-000000000000"} : gap.after.task));
   }
+  const auto rows = u.db.run(
+      "SELECT g.number, w.id::text, (extract(epoch FROM w.created_at) * 1000000)::bigint "
+      "FROM unnest($2::text[], $3::smallint[], $4::timestamptz[], $5::uuid[]) WITH ORDINALITY "
+      "AS g (lane, priority, created_at, id, number) CROSS JOIN LATERAL (SELECT t.id, t.created_at "
+      "FROM cadre.workable_task t WHERE t.company = $1 AND t.status = 'queued' "
+      "AND coalesce(t.agent, '@' || t.mode) = g.lane AND t.priority = g.priority "
+      "AND (t.created_at, t.id) > (g.created_at, g.id) ORDER BY t.created_at, t.id LIMIT $6::bigint) w",
+      u.company(), names, priorities, times, ids, each_max);
+  std::vector<std::vector<queue_place>> found(gaps.size());
+  for (const auto& row : rows)
+    found[row[0].as<std::size_t>() - 1].push_back({{row[2].as<std::int64_t>()}, {row[1].as<std::string>()}});
+  for (std::size_t n = 0; n < gaps.size(); ++n) u.mem.queue.fill(gaps[n], found[n], found[n].size() >= each_max);
 }
 
 /// The next tasks of those who are free, one each in turn.
 std::vector<pick> next_tasks(unit& u, std::map<agent_path, taker> free, std::int64_t limit) {
+  std::set<std::string> lanes;
+  for (const auto& [path, t] : free) lanes.insert({lane_of(path, {}), lane_of({}, t.mode)});
+  fill_gaps(u, lanes);
   std::vector<pick> picks;
   while (!free.empty() && static_cast<std::int64_t>(picks.size()) < limit) {
     for (auto it = free.begin(); it != free.end() && static_cast<std::int64_t>(picks.size()) < limit;) {
       auto& [path, t] = *it;
       const auto own = lane_of(path, {}), shared = lane_of({}, t.mode);
-      fill_gaps(u, own, shared);
+      fill_gaps(u, {own, shared});
       const auto task = u.mem.queue.take(own, shared);
       if (task) picks.push_back({*task, path});
       it = task && --t.free > 0 ? std::next(it) : free.erase(it);

@@ -66,6 +66,7 @@ void unit::back_to(const mark& m) {
   replaced.resize(m.replaced);
   // Cheaper than undoing what was taken and added: it is read again.
   mem.queue.forget();
+  mem.look_for_work = true;
   while (undo_.size() > m.undo) {
     undo_.back()();
     undo_.pop_back();

@@ -28,11 +28,11 @@ std::vector<work_queue::gap> work_queue::gaps(const std::string& lane) {
   return found;
 }
 
-void work_queue::fill(const gap& where, const std::vector<queue_place>& tasks) {
+void work_queue::fill(const gap& where, const std::vector<queue_place>& tasks, bool more) {
   auto& s = lanes_[where.lane].shelves.at(static_cast<std::size_t>(where.priority));
   s.tasks.insert(tasks.begin(), tasks.end());
-  s.more = tasks.size() >= kept_max_;
-  if (s.more) s.last = tasks.back();
+  s.more = more;
+  if (more) s.last = tasks.back();
 }
 
 std::optional<task_id> work_queue::take(const std::string& lane, const std::string& other) {

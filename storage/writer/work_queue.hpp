@@ -53,8 +53,8 @@ class work_queue {
   };
   /// What has to be read of a lane now: nothing is held of a priority, and the database may have some.
   [[nodiscard]] std::vector<gap> gaps(const std::string& lane);
-  /// The first tasks after the gap's place, in order, at most `kept_max`; fewer mean that there are no more.
-  void fill(const gap& where, const std::vector<queue_place>& tasks);
+  /// The first tasks after the gap's place, in order, at most `kept_max`. `more`: there may be others after them.
+  void fill(const gap& where, const std::vector<queue_place>& tasks, bool more);
 
   /// Takes the next task of the two lanes; each must have been asked for its gaps since the last task was taken.
   std::optional<task_id> take(const std::string& lane, const std::string& other);

@@ -27,7 +27,7 @@ std::string next(work_queue& q, const std::string& own = "a", const std::string&
 work_queue known(std::size_t kept_max = 100) {
   work_queue q{kept_max};
   for (const auto* lane : {"a", "@m"})
-    for (const auto& gap : q.gaps(lane)) q.fill(gap, {});
+    for (const auto& gap : q.gaps(lane)) q.fill(gap, {}, false);
   return q;
 }
 
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_known_is_a_gap_until_it_was_read) {
   q.add("a", 1, at(7));  // In the database, as all else.
   BOOST_TEST(q.held() == 0u);
   for (const auto& gap : q.gaps("a"))
-    q.fill(gap, gap.priority == 1 ? std::vector{at(7), at(8)} : std::vector<queue_place>{});
+    q.fill(gap, gap.priority == 1 ? std::vector{at(7), at(8)} : std::vector<queue_place>{}, gap.priority == 1);
   BOOST_TEST(q.gaps("a").empty());
   q.add("a", 1, at(9));  // After what is held, and there may be more.
   q.add("a", 1, at(3));  // Before: it was tried again.
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(it_holds_no_more_than_it_may_and_loses_nothing) {
               std::vector<queue_place> rows;
               for (const auto& place : ready[asked][gap.priority])
                 if (gap.after < place && rows.size() < q.kept_max()) rows.push_back(place);
-              q.fill(gap, rows);
+              q.fill(gap, rows, rows.size() >= q.kept_max());
             }
           const auto task = q.take("a", "@m");
           std::size_t left = 0;

@@ -1,0 +1,66 @@
+"""What the benchmarks of the writer share: building and calling bench_storage, medians, tables."""
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BINARY = os.path.join(ROOT, "build", "release", "bench", "bench_storage")
+RUN_S_MAX = 300
+
+sys.path.insert(0, os.path.join(ROOT, "tests", "bench", "queues"))
+
+
+def build():
+    done = subprocess.run([os.path.join(ROOT, "deploy", "build"), "release", "bench_storage"], stdout=sys.stderr,
+                          check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def run(server_url, *words):
+    """One call of bench_storage against a superuser's URL; what it measured."""
+    done = subprocess.run([BINARY, *map(str, words)], capture_output=True, text=True, timeout=RUN_S_MAX,
+                          env={**os.environ, "CADRE_TEST_POSTGRES": server_url}, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        sys.exit(f"bench: bench_storage {' '.join(map(str, words))} exited {done.returncode}\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def say(line):
+    print(line, file=sys.stderr, flush=True)
+
+
+class Figures:
+    """What was measured, by name: one number a round."""
+
+    def __init__(self):
+        self.seen = {}
+
+    def add(self, name, number):
+        self.seen.setdefault(name, []).append(number)
+        say(f"  {name}: {number:,.4g}")
+
+    def median(self, name):
+        return statistics.median(self.seen[name])
+
+    def summary(self):
+        return {name: {"median": statistics.median(all_), "min": min(all_), "max": max(all_), "rounds": len(all_)}
+                for name, all_ in self.seen.items()}
+
+    def ratios(self, pairs):
+        """`pairs`: name -> (ours, theirs), of figures that both were measured."""
+        return {name: round(self.median(ours) / self.median(theirs), 2)
+                for name, (ours, theirs) in pairs.items() if ours in self.seen and theirs in self.seen}
+
+    def report(self, ratios, as_json):
+        if as_json:
+            print(json.dumps({"figures": self.summary(), "ratio": ratios}, indent=1))
+            return
+        print("| what | median | least | most | rounds |\n|---|---|---|---|---|")
+        for name, s in self.summary().items():
+            print(f"| {name} | {s['median']:,.4g} | {s['min']:,.4g} | {s['max']:,.4g} | {s['rounds']} |")
+        print("\n| ratio of medians | |\n|---|---|")
+        for name, ratio in ratios.items():
+            print(f"| {name} | {ratio} |")
