@@ -1,6 +1,5 @@
 #include "session.hpp"
 
-#include "actors/launch/runtime.hpp"
 #include "schemas/codec.hpp"
 #include "schemas/subjects.hpp"
 
@@ -52,8 +51,9 @@ session::session(fleet_options options) : options_{std::move(options)} {
     return;
   }
   options_.state = find_state(options_);
-  const auto running = launch::load_runtime(options_.state);
+  auto running = launch::load_runtime(options_.state);
   if (!running) throw command_error{exit_unreachable, running.error().message};
+  servers_ = std::move(running->servers);
   if (options_.company.empty()) options_.company = running->company;
   if (options_.nats.empty()) options_.nats = running->nats_url;
   if (options_.postgres.empty()) options_.postgres = running->database.reader_url;

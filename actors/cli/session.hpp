@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/launch/runtime.hpp"
 #include "bus/connection.hpp"
 #include "schemas/commands.hpp"
 #include "storage/read/queries.hpp"
@@ -40,6 +41,8 @@ class session {
 
   [[nodiscard]] const fleet_options& options() const noexcept { return options_; }
   [[nodiscard]] const std::string& company() const noexcept { return options_.company; }
+  /// The servers of `up --ha`; empty where there is one of each kind, or no state directory.
+  [[nodiscard]] const std::vector<launch::server_process>& servers() const noexcept { return servers_; }
   /// Rows of a query as the text of a JSON array.
   std::string rows(const storage::query& q);
   /// One row as the text of a JSON object; `not_found` names what is missing and ends the command if there is none.
@@ -55,6 +58,7 @@ class session {
 
  private:
   fleet_options options_;
+  std::vector<launch::server_process> servers_;
   std::unique_ptr<storage::reader> reader_;
   std::shared_ptr<bus::connection> bus_;
 };

@@ -41,7 +41,18 @@ void ask_nodes(bus::connection& bus, json& nodes) {
   }
 }
 
-/// What keeps the company from its work: `what` (no_leader, bus, node) and `why`. The database answers, or there would
+/// Each server of ours with `name`, `state` (up or down) and `pid`, where there are several of a kind.
+json servers_of(const session& s) {
+  auto servers = json::array();
+  for (const auto& server : s.servers()) {
+    const bool up = server.pid > 0 && ::kill(server.pid, 0) == 0;
+    servers.push_back({{"name", server.name}, {"state", up ? "up" : "down"}, {"pid", server.pid}});
+  }
+  return servers;
+}
+
+/// What keeps the company from its work, or its servers from surviving the next loss: `what` (no_leader, bus, node,
+/// server) and `why`. The database answers, or there would
 /// be no status at all.
 json troubles_of(session& s, json& status) {
   auto troubles = json::array();
@@ -57,6 +68,9 @@ json troubles_of(session& s, json& status) {
     if (node.contains("health") && node["health"] != "ok")
       troubles.push_back(
           {{"what", "node"}, {"why", node["name"].get<std::string>() + " " + node["health"].get<std::string>()}});
+  for (const auto& server : status["servers"])
+    if (server["state"] == "down")
+      troubles.push_back({{"what", "server"}, {"why", server["name"].get<std::string>() + " is down"}});
   return troubles;
 }
 
@@ -79,6 +93,7 @@ json status_of(session& s) {
     if (may_lead && (status["leader"].is_null() || status["leader"]["node"] != node["name"]))
       status["followers"].push_back(node["name"]);
   }
+  status["servers"] = servers_of(s);
   status["troubles"] = troubles_of(s, status);
   return status;
 }
@@ -113,6 +128,13 @@ int status(const fleet_options& fleet) {
               << (past["end_reason"].is_null() ? "ended without a word" : cell(past["end_reason"])) << "\n";
   for (const auto& trouble : all["troubles"])
     std::cout << "TROUBLE  " << trouble["what"].get<std::string>() << ": " << trouble["why"].get<std::string>() << "\n";
+  if (!all["servers"].empty()) {
+    std::cout << "servers  ";
+    for (std::size_t i = 0; i < all["servers"].size(); ++i)
+      std::cout << (i ? ", " : "") << all["servers"][i]["name"].get<std::string>() << " "
+                << all["servers"][i]["state"].get<std::string>();
+    std::cout << "\n";
+  }
   std::cout << "agents   " << count_by_state(all["agents"]) << "\ntasks    ";
   if (all["tasks"].empty()) std::cout << "none";
   for (std::size_t i = 0; i < all["tasks"].size(); ++i)

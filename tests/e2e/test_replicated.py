@@ -163,6 +163,16 @@ class AnyOneServerMayDie(CompanyCase):
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: f"{name} is started again\n{self.c.logs()}", lambda: self.server(name)["pid"] not in (0, pid))
 
+    def status_names_a_server_that_is_down(self, name):
+        conf = os.path.join(self.c.state, name, "nats.conf")
+        os.rename(conf, conf + ".away")
+        os.kill(self.server(name)["pid"], signal.SIGKILL)
+        wait_for(lambda: f"{name} is down: {self.c.run('status').stdout}",
+                 lambda: f"TROUBLE  server: {name} is down" in self.c.run("status").stdout)
+        os.rename(conf + ".away", conf)
+        wait_for(lambda: f"{name} is up: {self.c.run('status').stdout}",
+                 lambda: f"{name} up" in self.c.run("status").stdout)
+
     def cluster_is_whole(self, but):
         """All three hold the whole stream again, as one of the others sees it."""
         def whole():
@@ -234,6 +244,8 @@ class AnyOneServerMayDie(CompanyCase):
         self.c.up("--ha", "--detach")
         names = [s["name"] for s in self.c.runtime()["servers"]]
         self.assertEqual(names, ["postgres", "postgres-2", "nats-1", "nats-2", "nats-3"])
+        self.assertEqual([(s["name"], s["state"]) for s in self.c.json("status")["servers"]],
+                         [(name, "up") for name in names])
         self.load = Load(self.c)
         self.addCleanup(self.load.stop)
         self.subscriber = Subscriber([self.server(n)["url"] for n in names[2:]])
@@ -244,6 +256,7 @@ class AnyOneServerMayDie(CompanyCase):
             self.kill(name)
             self.load.more(f"after {name} was killed")
             self.cluster_is_whole(but=name)
+        self.status_names_a_server_that_is_down(names[-1])
         self.replica_away()
         self.lose_the_primary()
         self.load.stop()
