@@ -105,21 +105,30 @@ struct completed_run {
   const run_complete* body;
 };
 
+/// What is no JSON would spoil the document that all results travel in.
+result<void> check_json(const run_complete& body) {
+  for (const auto& [name, document] : {std::pair{"metrics", &body.metrics}, std::pair{"alerts", &body.alerts},
+                                       std::pair{"recommendations", &body.recommendations}})
+    if (!document->text.empty() && !nlohmann::json::accept(document->text))
+      return fail(errc::bad_value, std::string{name} + ": not JSON");
+  return {};
+}
+
+/// By one document of all results, by run: joined with an array of runs, the planner would look for a way to join.
 void end_runs(unit& u, const std::vector<completed_run>& all) {
-  using column = std::vector<pg::value>;
-  column ids, metrics, alerts, recommendations;
+  std::vector<run_id> ids;
+  std::string results = "{";
+  const auto text = [](const json_text& document) { return document.text.empty() ? "null" : document.text; };
   for (const auto& [run, body] : all) {
-    ids.push_back(pg::to_value(run.id));
-    metrics.push_back(pg::to_value(body->metrics));
-    alerts.push_back(pg::to_value(body->alerts));
-    recommendations.push_back(pg::to_value(body->recommendations));
+    ids.push_back(run.id);
+    results += (results.size() > 1 ? ",\"" : "\"") + run.id.text + "\":[" + text(body->metrics) + "," +
+               text(body->alerts) + "," + text(body->recommendations) + "]";
   }
   u.db.run(
-      "UPDATE cadre.run r SET status = 'succeeded', metrics = x.metrics, alerts = x.alerts, "
-      "recommendations = x.recommendations, ended_at = clock_timestamp() "
-      "FROM unnest($2::uuid[], $3::jsonb[], $4::jsonb[], $5::jsonb[]) AS x (id, metrics, alerts, recommendations) "
-      "WHERE r.company = $1 AND r.id = x.id AND (r.status = 'active') IS TRUE",
-      u.company(), ids, metrics, alerts, recommendations);
+      "UPDATE cadre.run SET status = 'succeeded', metrics = $3::jsonb -> id::text -> 0, "
+      "alerts = $3::jsonb -> id::text -> 1, recommendations = $3::jsonb -> id::text -> 2, ended_at = clock_timestamp() "
+      "WHERE company = $1 AND id = ANY ($2::uuid[]) AND (status = 'active') IS TRUE",
+      u.company(), ids, json_text{results + "}"});
 }
 
 /// Ends runs that succeeded: their outputs are sealed, and their tasks are complete or wait for verdicts.
@@ -167,6 +176,10 @@ std::vector<result<applied>> apply_all(unit& u, std::span<const command* const> 
     }
     if (auto own = must_be(u, c->from, run->agent, "a run"); !own) {
       answers.emplace_back(tl::unexpected{own.error()});
+      continue;
+    }
+    if (auto good = check_json(body); !good) {
+      answers.emplace_back(tl::unexpected{good.error()});
       continue;
     }
     completed.push_back({*run, &body});

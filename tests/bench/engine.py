@@ -7,7 +7,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.path.join(ROOT, "build", "release", "bench", "bench_storage")
-RUN_S_MAX = 300
+RUN_S_MAX = 900
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "bench", "queues"))
 

@@ -1,6 +1,6 @@
 // Drives the writer's engine as the leader's thread does: a batch of commands, one transaction, the next batch. Its one
 // node is this program, whose agents do nothing: what they are granted, they complete with the next batch.
-//   bench_storage lifecycle TASKS BATCH | single COMMANDS | rows ROWS BATCH
+//   bench_storage lifecycle TASKS BATCH | latency TASKS | single COMMANDS | rows ROWS BATCH | growth OLD TASKS BATCH
 // Prints one line of JSON. CADRE_TEST_POSTGRES: a superuser's URL.
 
 #include "config/company.hpp"
@@ -84,6 +84,21 @@ class world {
  public:
   world() : name_{"cadre_bench_" + new_uuid().substr(24)}, company_{make_company()} {
     must(prepare_database(server_url(), name_, {"m", "w", "r"}, {company_.name}));
+    lead_again();
+  }
+  ~world() {
+    engine_.reset();
+    lead_.reset();
+    pqxx::connection server{server_url()};
+    pqxx::nontransaction{server}.exec("DROP DATABASE IF EXISTS " + server.quote_name(name_) + " WITH (FORCE)");
+  }
+  world(const world&) = delete;
+  world& operator=(const world&) = delete;
+
+  /// A new reign, which reads what it remembers.
+  void lead_again() {
+    engine_.reset();
+    lead_.reset();
     candidate who;
     who.writer_url = must(connection_url(server_url(), name_, writer_role, "w"));
     who.company = company_.name;
@@ -94,14 +109,6 @@ class world {
     engine_ = std::make_unique<writer_engine>(*lead_);
     must(engine_->sync_company(company_));
   }
-  ~world() {
-    engine_.reset();
-    lead_.reset();
-    pqxx::connection server{server_url()};
-    pqxx::nontransaction{server}.exec("DROP DATABASE IF EXISTS " + server.quote_name(name_) + " WITH (FORCE)");
-  }
-  world(const world&) = delete;
-  world& operator=(const world&) = delete;
 
   /// Commits; every command must be committed. What was granted is completed with the next call.
   void commit(std::vector<command> commands) {
@@ -166,12 +173,32 @@ class world {
   }
 
   [[nodiscard]] std::size_t completed() const { return completed_; }
-  [[nodiscard]] bool idle() const { return granted_.empty(); }
+  [[nodiscard]] std::size_t granted() const { return granted_.size(); }
   [[nodiscard]] std::string superuser() const { return must(connection_url(server_url(), name_, "", "")); }
 
-  void settle() {
+  /// Puts `count` complete tasks with a run and three events each into the tables, as if done long ago.
+  void age(std::size_t count) {
     pqxx::connection server{superuser()};
-    pqxx::nontransaction{server}.exec("VACUUM ANALYZE cadre.task");
+    pqxx::nontransaction direct{server};
+    const auto n = std::to_string(count);
+    direct.exec(
+        "INSERT INTO cadre.task (company, id, mode, title, payload, status, attempt, attempts_max, created_by, "
+        "created_at, finished_at) SELECT 'bench', md5('t' || i)::uuid, 'jobs', 'bench', jsonb_build_object('number', "
+        "i, 'text', repeat('x', 280)), 'complete', 1, 3, 'cli', now() - interval '1 day', now() - interval '1 day' "
+        "FROM generate_series(1, " +
+        n + ") i");
+    direct.exec(
+        "INSERT INTO cadre.run (company, id, task, attempt, agent, incarnation, node, node_life, status, lease_until, "
+        "ended_at) SELECT 'bench', md5('r' || i)::uuid, md5('t' || i)::uuid, 1, 'ceo.worker-0', 1, 'one', "
+        "md5('one')::uuid, 'succeeded', now() - interval '1 day', now() - interval '1 day' FROM generate_series(1, " +
+        n + ") i");
+    direct.exec(
+        "INSERT INTO cadre.event (company, seq, subject, what, data) SELECT 'bench', i, 'cadre.bench.task.jobs', "
+        "'task_changed', jsonb_build_object('id', md5('t' || i)) FROM generate_series(1, 3 * " +
+        n + ") i");
+    for (const auto* table : {"task", "run", "event"}) direct.exec(std::string{"VACUUM ANALYZE cadre."} + table);
+    direct.exec("CHECKPOINT");
+    lead_again();
   }
 
  private:
@@ -219,6 +246,49 @@ void lifecycle(std::size_t tasks, std::size_t batch) {
   print({{"enqueue_per_s", enqueue}, {"drain_per_s", drain}, {"both_per_s", both}});
 }
 
+/// Microseconds at which this share of all is done.
+double quantile_us(std::vector<double> all, double share) {
+  const auto at = static_cast<std::ptrdiff_t>(share * static_cast<double>(all.size() - 1));
+  std::nth_element(all.begin(), all.begin() + at, all.end());
+  return all[static_cast<std::size_t>(at)] * 1e6;
+}
+
+/// One task after another on an idle queue. An agent is free, so what is committed is granted, too.
+void latency(std::size_t tasks) {
+  world w;
+  w.open(agents);
+  std::vector<double> started, finished;
+  for (std::size_t n = 0; n < tasks; ++n) {
+    std::vector<command> one{world::add(n)};
+    const auto begin = clock::now();
+    w.commit(std::move(one));
+    started.push_back(seconds_since(begin));
+    if (w.granted() != 1) throw std::runtime_error{"the task was not granted as it was committed"};
+    w.commit({});
+    finished.push_back(seconds_since(begin));
+  }
+  print({{"started_p50_us", quantile_us(started, 0.5)},
+         {"started_p99_us", quantile_us(started, 0.99)},
+         {"started_p999_us", quantile_us(started, 0.999)},
+         {"finished_p50_us", quantile_us(finished, 0.5)},
+         {"finished_p99_us", quantile_us(finished, 0.99)},
+         {"finished_p999_us", quantile_us(finished, 0.999)}});
+}
+
+/// Adding and draining at once beside that many old tasks; and how long a takeover reads them.
+void growth(std::size_t old, std::size_t tasks, std::size_t batch) {
+  world w;
+  w.age(old);
+  auto begin = clock::now();
+  w.lead_again();
+  const auto takeover = seconds_since(begin);
+  w.open(batch);
+  begin = clock::now();
+  for (std::size_t n = 0; w.completed() < tasks; n += batch)
+    w.commit(n < tasks ? world::adds(std::min(batch, tasks - n)) : std::vector<command>{});
+  print({{"both_per_s", static_cast<double>(tasks) / seconds_since(begin)}, {"takeover_s", takeover}});
+}
+
 /// One command, one commit; beside one INSERT of such a row, one commit.
 void single(std::size_t commands) {
   world w;
@@ -239,11 +309,7 @@ void single(std::size_t commands) {
     direct.exec_prepared("one", id, text);
     raw.push_back(seconds_since(begin));
   }
-  const auto p50_us = [](std::vector<double> all) {
-    std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());
-    return all[all.size() / 2] * 1e6;
-  };
-  print({{"command_p50_us", p50_us(ours)}, {"insert_p50_us", p50_us(raw)}});
+  print({{"command_p50_us", quantile_us(ours, 0.5)}, {"insert_p50_us", quantile_us(raw, 0.5)}});
 }
 
 /// Tasks per second through the writer, beside COPY of such rows into the same table.
@@ -286,9 +352,12 @@ int main(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "";
   try {
     if (what == "lifecycle" && argc == 4) return lifecycle(number(2), number(3)), 0;
+    if (what == "latency" && argc == 3) return latency(number(2)), 0;
+    if (what == "growth" && argc == 5) return growth(number(2), number(3), number(4)), 0;
     if (what == "single" && argc == 3) return single(number(2)), 0;
     if (what == "rows" && argc == 4) return rows(number(2), number(3)), 0;
-    std::cerr << "usage: bench_storage lifecycle TASKS BATCH | single COMMANDS | rows ROWS BATCH\n";
+    std::cerr << "usage: bench_storage lifecycle TASKS BATCH | latency TASKS | single COMMANDS | rows ROWS BATCH | "
+                 "growth OLD TASKS BATCH\n";
     return 2;
   } catch (const std::exception& e) {
     std::cerr << "bench_storage: " << e.what() << '\n';

@@ -54,6 +54,35 @@ BOOST_AUTO_TEST_CASE(a_failed_run_is_tried_again_and_out_of_attempts_escalates_w
              "1 exit_code first tail of first|2 exit_code second tail of second");
 }
 
+BOOST_AUTO_TEST_CASE(of_many_runs_that_end_together_each_keeps_what_it_said) {
+  world w;
+  for (int n = 0; n < 4; ++n) w.must(w.task("ceo.data.plain"));
+  w.must(w.report("ceo.data.plain", 4));
+  const auto grants = w.last.grants;
+  BOOST_REQUIRE(grants.size() == 4u);
+  std::vector<command> ends;
+  for (const auto* metrics : {R"({"n":1})", R"({"n":2}],"x":[3)", "", R"({"n":"'4'"})"}) {
+    run_complete body;
+    body.run = grants[ends.size()].run;
+    body.metrics.text = metrics;
+    body.alerts.text = "[]";
+    ends.push_back(make(body, "ceo.data.plain"));
+  }
+  ends.push_back(ends.front());  // Sent twice.
+  const auto made = w.engine->commit(ends);
+  std::string said;
+  for (const auto& o : made.outcomes) said += status(o) + ", ";
+  BOOST_TEST(said == "committed, rejected bad_value, committed, committed, committed, ");
+  const auto kept = [&](std::size_t n) {
+    return w.ask("SELECT status || ' ' || coalesce(metrics::text, '-') FROM cadre.run WHERE company = $1 AND id = '" +
+                 grants[n].run.text + "'");
+  };
+  BOOST_TEST(kept(0) == R"(succeeded {"n": 1})");
+  BOOST_TEST(kept(1) == "active -");
+  BOOST_TEST(kept(2) == "succeeded null");
+  BOOST_TEST(kept(3) == R"(succeeded {"n": "'4'"})");
+}
+
 BOOST_AUTO_TEST_CASE(backoff_and_retry_after_hold_the_task_back) {
   auto company = make_company("c" + new_uuid().substr(24));
   agent_of(company, "ceo.data.plain").retry.wait = {milliseconds{3'600'000}, milliseconds{3'600'000}, 2.0, 0.0};
