@@ -48,7 +48,7 @@ double rate(std::uint64_t count, const std::atomic<std::uint64_t>& received, Pub
   const auto begin = clock::now();
   for (std::uint64_t n = 0; n < count; ++n) {
     publish();
-    while (n - received.load(std::memory_order_relaxed) > window) std::this_thread::yield();
+    while (n > received.load(std::memory_order_relaxed) + window) std::this_thread::yield();
   }
   while (received.load() < count) std::this_thread::yield();
   return static_cast<double>(count) / seconds_since(begin);

@@ -12,8 +12,8 @@ RUN_S_MAX = 900
 sys.path.insert(0, os.path.join(ROOT, "tests", "bench", "queues"))
 
 
-def build():
-    done = subprocess.run([os.path.join(ROOT, "deploy", "build"), "release", "bench_storage"], stdout=sys.stderr,
+def build(program="bench_storage"):
+    done = subprocess.run([os.path.join(ROOT, "deploy", "build"), "release", program], stdout=sys.stderr,
                           check=False)
     if done.returncode:
         sys.exit(done.returncode)
