@@ -329,8 +329,8 @@ CREATE TABLE cadre.verdict (
   passed   boolean     NOT NULL,
   findings jsonb       NOT NULL DEFAULT '[]',
   at       timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (company, id),
-  UNIQUE (company, output, auditor),
+  PRIMARY KEY (id, company),
+  UNIQUE (output, auditor, company),
   FOREIGN KEY (company, output, worker) REFERENCES cadre.output (company, id, worker),
   FOREIGN KEY (company, auditor) REFERENCES cadre.agent (company, path),
   CONSTRAINT nobody_blesses_his_own_work CHECK (auditor <> worker)
@@ -348,9 +348,11 @@ CREATE TABLE cadre.promotion (
   rows_changed  bigint      NOT NULL DEFAULT 0,
   rows_removed  bigint      NOT NULL DEFAULT 0,
   at            timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (company, output),
+  PRIMARY KEY (output, company),
   FOREIGN KEY (company, output, worker) REFERENCES cadre.output (company, id, worker)
 );
+
+CREATE INDEX promotion_by_dataset ON cadre.promotion (worker, dataset, at DESC, company);
 
 CREATE FUNCTION cadre.check_promotion() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

@@ -215,8 +215,9 @@ query latest_brief(const std::string& company) {
 
 query output(const std::string& company, const std::string& id) {
   return {
-      "SELECT o.status, o.worker, o.dataset, o.row_count, o.auditors, (SELECT count(*) FROM cadre.canonical c WHERE "
-      "c.company = o.company AND c.dataset = o.dataset AND c.worker = o.worker) AS canonical_rows "
+      "SELECT o.status, o.worker, o.dataset, o.row_count, o.auditors, coalesce((SELECT p.rows_after FROM "
+      "cadre.promotion p WHERE p.company = o.company AND p.dataset = o.dataset AND p.worker = o.worker "
+      "ORDER BY p.at DESC LIMIT 1), 0) AS canonical_rows "
       "FROM cadre.output o WHERE o.company = $1 AND o.id = $2::uuid",
       {company, id}};
 }

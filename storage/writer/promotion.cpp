@@ -27,6 +27,42 @@ void record(unit& u, const output_facts& output) {
            u.company(), output.id, output.worker, output.dataset, output.mode);
 }
 
+/// Rows that are appended have keys of their own, so what is canonical already need not be looked at.
+void append(unit& u, const output_facts& output) {
+  u.db.run(
+      "WITH counts AS (SELECT coalesce((SELECT rows_after FROM cadre.promotion WHERE company = $1 AND worker = $3 "
+      "AND dataset = $4 ORDER BY at DESC LIMIT 1), 0) AS before, (SELECT count(*) FROM cadre.output_row "
+      "WHERE company = $1 AND output = $2::uuid) AS added) INSERT INTO cadre.promotion (company, output, worker, "
+      "dataset, rows_before, rows_after, rows_added) SELECT $1, $2::uuid, $3, $4, before, before + added, added "
+      "FROM counts",
+      u.company(), output.id, output.worker, output.dataset);
+  u.db.run(
+      "INSERT INTO cadre.canonical (company, dataset, worker, key, row, output) SELECT $1, $4, $3, key, row, $2::uuid "
+      "FROM cadre.output_row WHERE company = $1 AND output = $2::uuid",
+      u.company(), output.id, output.worker, output.dataset);
+}
+
+/// Compares the rows with those that are canonical.
+void merge(unit& u, const output_facts& output) {
+  // Fresh rows have no statistics: Postgres takes them for one or two and would compare each with each.
+  u.db.run("SET LOCAL enable_nestloop = off");
+  record(u, output);
+  if (output.mode == output_mode::replace)
+    u.db.run(
+        "DELETE FROM cadre.canonical c WHERE c.company = $1 AND c.worker = $3 AND c.dataset = $4 AND NOT EXISTS "
+        "(SELECT 1 FROM cadre.output_row r WHERE r.company = $1 AND r.output = $2::uuid AND r.key = c.key)",
+        u.company(), output.id, output.worker, output.dataset);
+  u.db.run(
+      "WITH " CADRE_NEW_ROWS
+      "INSERT INTO cadre.canonical AS c (company, dataset, worker, key, row, output) "
+      "SELECT $1, $4, $3, f.key, f.row, $2::uuid FROM fresh f LEFT JOIN old USING (key), me "
+      "WHERE old.key IS NULL OR (old.row IS DISTINCT FROM f.row AND ($5 <> 'upsert' OR old.sealed_at <= me.sealed_at)) "
+      "ON CONFLICT (company, dataset, worker, key) DO UPDATE SET row = excluded.row, output = excluded.output, "
+      "at = clock_timestamp()",
+      u.company(), output.id, output.worker, output.dataset, output.mode);
+  u.db.run("SET LOCAL enable_nestloop = on");
+}
+
 }  // namespace
 
 bool is_passed(unit& u, const output_facts& output) {
@@ -49,23 +85,10 @@ bool is_outdated(unit& u, const output_facts& output) {
 }
 
 void promote(unit& u, const output_facts& output) {
-  // Fresh rows have no statistics: Postgres takes them for one or two and would compare each with each.
-  u.db.run("SET LOCAL enable_nestloop = off");
-  record(u, output);
-  if (output.mode == output_mode::replace)
-    u.db.run(
-        "DELETE FROM cadre.canonical c WHERE c.company = $1 AND c.worker = $3 AND c.dataset = $4 AND NOT EXISTS "
-        "(SELECT 1 FROM cadre.output_row r WHERE r.company = $1 AND r.output = $2::uuid AND r.key = c.key)",
-        u.company(), output.id, output.worker, output.dataset);
-  u.db.run(
-      "WITH " CADRE_NEW_ROWS
-      "INSERT INTO cadre.canonical AS c (company, dataset, worker, key, row, output) "
-      "SELECT $1, $4, $3, f.key, f.row, $2::uuid FROM fresh f LEFT JOIN old USING (key), me "
-      "WHERE old.key IS NULL OR (old.row IS DISTINCT FROM f.row AND ($5 <> 'upsert' OR old.sealed_at <= me.sealed_at)) "
-      "ON CONFLICT (company, dataset, worker, key) DO UPDATE SET row = excluded.row, output = excluded.output, "
-      "at = clock_timestamp()",
-      u.company(), output.id, output.worker, output.dataset, output.mode);
-  u.db.run("SET LOCAL enable_nestloop = on");
+  if (output.mode == output_mode::append)
+    append(u, output);
+  else
+    merge(u, output);
   u.db.run("UPDATE cadre.output SET status = 'promoted' WHERE company = $1 AND id = $2::uuid", u.company(), output.id);
 }
 

@@ -70,8 +70,11 @@ BOOST_AUTO_TEST_CASE(upsert_leaves_other_rows_and_append_adds) {
   w.must(w.verdict(b, "ceo.ops.audit", true));
   BOOST_TEST(w.canonical("merged") == R"({"host": "b", "tool": "t"} {"v": 3, "host": "a", "tool": "t"})");
   for (int i = 0; i < 2; ++i) {
-    const auto lines = w.produced("ceo.data.logs", "lines", {R"({"text":"same"})"});
+    const auto lines = w.produced("ceo.data.logs", "lines", {R"({"text":"same"})", R"({"text":"more"})"});
     w.must(w.verdict(lines, "ceo.ops.audit", true));
+    BOOST_TEST(w.ask("SELECT concat_ws(' ', rows_before, rows_after, rows_added, rows_changed, rows_removed) "
+                     "FROM cadre.promotion WHERE company = $1 AND output = '" +
+                     lines.text + "'") == (i == 0 ? "0 2 2 0 0" : "2 4 2 0 0"));
   }
   BOOST_TEST(w.canonical("lines") == R"({"text": "same"} {"text": "same"})");
 }
