@@ -18,7 +18,8 @@ namespace {
 
 namespace queries = storage::queries;
 
-constexpr std::int64_t batch_tasks = 500;
+constexpr std::int64_t page_tasks = 5'000;
+constexpr std::size_t batch_tasks = 500;
 constexpr std::size_t reasons_printed_max = 10;
 
 struct select_options {
@@ -122,8 +123,15 @@ queries::task_filter narrowed(const select_options& o) {
         }))
       throw command_error{exit_usage, "there is nothing to " + o.verb + " in tasks that are " + std::string{status}};
   filter.not_retried = o.verb == "retry";
-  filter.limit = batch_tasks;
+  filter.limit = page_tasks;
   return filter;
+}
+
+std::vector<std::string> ids_of_page(session& s, const queries::task_filter& filter) {
+  std::vector<std::string> ids;
+  for (const auto& row : nlohmann::json::parse(s.rows(queries::task_ids(s.company(), filter))))
+    ids.push_back(row["id"].get<std::string>());
+  return ids;
 }
 
 int by_filter(const fleet_options& fleet, const select_options& o) {
@@ -148,14 +156,15 @@ int by_filter(const fleet_options& fleet, const select_options& o) {
   const stop_request stop;
   {
     progress_meter meter{"tasks", tally.matched, o.quiet};
-    while (!stop.asked()) {
-      std::vector<std::string> ids;
-      for (const auto& row : nlohmann::json::parse(s.rows(queries::task_ids(s.company(), filter))))
-        ids.push_back(row["id"].get<std::string>());
-      if (ids.empty()) break;
-      order_batch(s, o, ids, true, tally);
+    for (auto ids = ids_of_page(s, filter); !ids.empty() && !stop.asked(); ids = ids_of_page(s, filter)) {
+      for (std::size_t at = 0; at < ids.size() && !stop.asked(); at += batch_tasks) {
+        const auto end = std::min(at + batch_tasks, ids.size());
+        order_batch(s, o,
+                    {ids.begin() + static_cast<std::ptrdiff_t>(at), ids.begin() + static_cast<std::ptrdiff_t>(end)},
+                    true, tally);
+        meter.at(tally.done + tally.refused);
+      }
       filter.after = ids.back();
-      meter.at(tally.done + tally.refused);
     }
   }
   return report(fleet, o, tally, stop.asked());

@@ -13,27 +13,34 @@ constexpr auto task_columns =
     "t.schedule, t.retry_of, t.blocked_reason, t.blocked_on, t.error_code, t.error, t.created_by, t.created_at, "
     "t.changed_at, t.finished_at";
 
-/// What `task_values` fills in; the first values are the filter's.
-constexpr auto task_matches =
-    " FROM cadre.task t WHERE t.company = $1"
-    " AND ($2 = '' OR t.status = ANY (string_to_array($2, ',')) OR ('open' = ANY (string_to_array($2, ',')) AND "
-    "t.status NOT IN ('complete', 'failed', 'superseded', 'stale')))"
-    " AND ($3 = '' OR t.mode = $3) AND ($4 = '' OR t.agent = $4)"
-    " AND ($5 = '' OR strpos(lower(t.title), lower($5)) > 0)"
-    " AND ($6 = '' OR t.created_at <= nullif($6, '')::timestamptz)"
-    " AND (NOT $7::bool OR NOT EXISTS (SELECT 1 FROM cadre.task r WHERE r.company = $1 AND r.retry_of = t.id))";
+/// The tasks of a filter; `task_values` has its values.
+std::string task_matches(const task_filter& f) {
+  return std::string{
+             " FROM cadre.task t WHERE t.company = $1"
+             " AND ($2 = '' OR t.status = ANY (string_to_array($2, ',')) OR ('open' = ANY (string_to_array($2, ',')) "
+             "AND t.status NOT IN ('complete', 'failed', 'superseded', 'stale')))"
+             " AND ($3 = '' OR t.mode = $3) AND ($4 = '' OR t.agent = $4)"
+             " AND ($5 = '' OR strpos(lower(t.title), lower($5)) > 0)"
+             " AND ($6 = '' OR t.created_at <= nullif($6, '')::timestamptz)"} +
+         // Read once and looked up by key. As a join this is quadratic whenever the statistics lag behind a bulk load.
+         (f.not_retried ? " AND NOT (SELECT coalesce(jsonb_object_agg(r.retry_of, true), '{}') FROM cadre.task r "
+                          "WHERE r.company = $1 AND r.retry_of IS NOT NULL) ? t.id::text"
+                        : "");
+}
 
 constexpr auto task_page =
-    " AND ($8 = '' OR (t.created_at, t.id) < (SELECT a.created_at, a.id FROM cadre.task a "
-    "WHERE a.company = $1 AND a.id = nullif($8, '')::uuid))"
-    " ORDER BY t.created_at DESC, t.id DESC LIMIT $9::bigint";
+    " AND ($7 = '' OR (t.created_at, t.id) < (SELECT a.created_at, a.id FROM cadre.task a "
+    "WHERE a.company = $1 AND a.id = nullif($7, '')::uuid))"
+    " ORDER BY t.created_at DESC, t.id DESC LIMIT $8::bigint";
 
-parameters task_values(const std::string& company, const task_filter& f, bool page) {
-  parameters values{company, f.status, f.mode, f.agent, f.title, f.created_until, f.not_retried ? "true" : "false"};
-  if (page) {
-    values.emplace_back(f.after);
-    values.emplace_back(number(f.limit));
-  }
+parameters task_values(const std::string& company, const task_filter& f) {
+  return {company, f.status, f.mode, f.agent, f.title, f.created_until};
+}
+
+parameters task_page_values(const std::string& company, const task_filter& f) {
+  auto values = task_values(company, f);
+  values.emplace_back(f.after);
+  values.emplace_back(number(f.limit));
   return values;
 }
 
@@ -49,16 +56,16 @@ constexpr auto escalation_by_prefix =
 }  // namespace
 
 query tasks(const std::string& company, const task_filter& f) {
-  return {std::string{"SELECT "} + task_columns + task_matches + task_page, task_values(company, f, true)};
+  return {std::string{"SELECT "} + task_columns + task_matches(f) + task_page, task_page_values(company, f)};
 }
 
 query task_count(const std::string& company, const task_filter& f) {
-  return {std::string{"SELECT count(*) AS tasks, clock_timestamp()::text AS as_of"} + task_matches,
-          task_values(company, f, false)};
+  return {"SELECT count(*) AS tasks, greatest(clock_timestamp(), max(t.created_at))::text AS as_of" + task_matches(f),
+          task_values(company, f)};
 }
 
 query task_ids(const std::string& company, const task_filter& f) {
-  return {std::string{"SELECT t.id"} + task_matches + task_page, task_values(company, f, true)};
+  return {"SELECT t.id" + task_matches(f) + task_page, task_page_values(company, f)};
 }
 
 query task(const std::string& company, const std::string& id) {
