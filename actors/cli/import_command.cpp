@@ -128,7 +128,11 @@ class import_run {
         each(*record, columns->read_task(*record, o_.defaults));
       } else {
         auto header = csv_columns::read(*record);
-        if (!header) throw command_error{exit_findings, place(record->line) + header.error().message};
+        if (!header) {
+          errors_.add({record->line, header.error().message});
+          header_is_wrong_ = true;
+          return;
+        }
         columns = *std::move(header);
       }
       meter.at(reader.lines());
@@ -151,6 +155,7 @@ class import_run {
                    [this](const auto& error) { errors_.add(error); }}};
     try {
       read_all(lines_total, [&](const auto& record, auto task) { adds.take(record.line, std::move(task)); });
+      if (header_is_wrong_) return refuse_all();
       if (!stop_.asked()) adds.flush();
     } catch (const command_error& e) {
       if (e.code != exit_unreachable && adds.tally().lines_done == 0) throw;
@@ -186,10 +191,6 @@ class import_run {
     return found;
   }
 
-  [[nodiscard]] std::string place(std::int64_t line) const {
-    return (o_.file == "-" ? "stdin" : o_.file) + ":" + std::to_string(line) + ": ";
-  }
-
   static std::string stopped_at(const import_tally& tally) {
     if (tally.lines_done == 0) return "stopped before the first batch was in; the same command starts again";
     return "stopped: all is in up to line " + with_commas(tally.lines_done) +
@@ -200,6 +201,7 @@ class import_run {
   bool json_;
   stop_request stop_;
   import_input input_;
+  bool header_is_wrong_ = false;
   progress_meter* meter_ = nullptr;
   import_errors errors_;
   session session_;

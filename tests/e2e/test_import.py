@@ -85,6 +85,7 @@ class Import(SharedCompanyCase):
         self.assertEqual(found, [{"title": 'csv, "one"', "priority": 0, "payload": {"city": "Ulm", "note": "two\nlines"}},
                                  {"title": "csv three", "priority": 2, "payload": {"city": "Köln"}}])
         done = self.c.run("task", "import", self.file("other.csv", ["agent,tittle", f"{AGENT},x"]), code=1)
+        self.assertEqual(done.stdout, "nothing was sent: 1 refused\n")
         self.assertIn("other.csv:1: tittle: there is no such field; did you mean `title`?", done.stderr)
 
     def test_stdin(self):
