@@ -82,7 +82,8 @@ class Import(SharedCompanyCase):
         self.assertEqual(done.stdout, "2 added, 1 refused\n")
         self.assertTrue(done.stderr.startswith(f"{path}:4: priority: "), done.stderr)
         found = self.c.rows("SELECT title, priority, payload FROM cadre.task WHERE title LIKE 'csv%' ORDER BY priority")
-        self.assertEqual(found, [{"title": 'csv, "one"', "priority": 0, "payload": {"city": "Ulm", "note": "two\nlines"}},
+        payload = {"city": "Ulm", "note": "two\nlines"}
+        self.assertEqual(found, [{"title": 'csv, "one"', "priority": 0, "payload": payload},
                                  {"title": "csv three", "priority": 2, "payload": {"city": "Köln"}}])
         done = self.c.run("task", "import", self.file("other.csv", ["agent,tittle", f"{AGENT},x"]), code=1)
         self.assertEqual(done.stdout, "nothing was sent: 1 refused\n")
@@ -149,7 +150,7 @@ class Import(SharedCompanyCase):
         self.assertIn("there is no task",
                       self.c.run("task", "cancel", "00000000-0000-0000-0000-000000000000", code=1).stderr)
 
-    def test_a_terminal_is_asked_and_shown_the_progress(self):
+    def test_a_terminal_is_asked(self):
         path = self.file("asked.jsonl", json_lines("asked", 5, agent=AGENT))
         self.c.run("task", "import", path)
         words = [BINARY, "task", "cancel", "--title", "asked", "--state", self.c.state]
@@ -178,3 +179,18 @@ class Import(SharedCompanyCase):
             seen += [row["id"] for row in rows]
             after = ["--after", rows[-1]["id"]]
         self.assertEqual((len(seen), len(set(seen))), (25, 25))
+
+
+class Completion(company.CompanyCase):
+    def test_files_are_offered_where_one_is_expected(self):
+        script = ('source <("$0" completion bash); COMP_WORDS=(cadre "$@"); COMP_CWORD=$#; _cadre; '
+                  'echo "${COMPREPLY[*]}"')
+
+        def offered(*words):
+            return subprocess.run(["bash", "-c", script, BINARY, *words], capture_output=True, text=True, timeout=30,
+                                  stdin=subprocess.DEVNULL, check=True).stdout.split()
+        self.assertIn("import", offered("task", ""))
+        self.assertEqual(offered("task", "import", "back"), [])  # Then bash itself completes files.
+        self.assertEqual(offered("task", "import", "--at"), ["--atomic"])
+        self.assertEqual(offered("task", "import", "backlog.csv", "--fo"), ["--format"])
+        self.assertEqual(offered("task", "cancel", "--dry"), ["--dry-run"])
