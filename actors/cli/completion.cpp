@@ -13,6 +13,7 @@ struct level {
   std::string words;  ///< `task add`; empty: the top.
   std::vector<std::string> commands;
   std::vector<std::string> options;
+  bool takes_file = false;
 };
 
 void collect(const CLI::App& app, const std::string& words, std::vector<level>& out) {
@@ -21,6 +22,7 @@ void collect(const CLI::App& app, const std::string& words, std::vector<level>& 
   for (const auto* sub : app.get_subcommands(nullptr)) here.commands.push_back(sub->get_name());
   for (const auto* option : app.get_options(nullptr))
     for (const auto& name : option->get_lnames()) here.options.push_back("--" + name);
+  here.takes_file = app.get_option_no_throw("FILE") != nullptr;
   out.push_back(here);
   for (const auto* sub : app.get_subcommands(nullptr))
     collect(*sub, words.empty() ? sub->get_name() : words + " " + sub->get_name(), out);
@@ -46,6 +48,11 @@ std::string bash(const std::vector<level>& levels) {
       "  while :; do\n"
       "    case \"$words\" in\n";
   for (const auto& l : levels) s += "      \"" + l.words + "\") candidates=\"" + joined(l) + "\" ;;\n";
+  s += "    esac\n";
+  // Where a file is expected, only a dash asks for options; with no candidates bash completes files.
+  s += "    case \"$words|$cur\" in\n";
+  for (const auto& l : levels)
+    if (l.takes_file) s += "      \"" + l.words + "|-\"*) ;;\n      \"" + l.words + "|\"*) COMPREPLY=(); return ;;\n";
   s += "    esac\n"
        "    [ -n \"$candidates\" ] || [ -z \"$words\" ] && break\n"
        "    case \"$words\" in *\" \"*) words=${words% *} ;; *) words=\"\" ;; esac\n"
@@ -69,6 +76,7 @@ std::string fish(const std::vector<level>& levels) {
         from = end + 1;
       }
     }
+    if (l.takes_file) s += "complete -c cadre -n '" + condition + "' -F\n";
     for (const auto& command : l.commands) s += "complete -c cadre -n '" + condition + "' -a " + command + "\n";
     for (const auto& option : l.options) s += "complete -c cadre -n '" + condition + "' -l " + option.substr(2) + "\n";
   }

@@ -1,6 +1,7 @@
 #include "commands.hpp"
 #include "print.hpp"
 #include "schemas/json.hpp"
+#include "task_select.hpp"
 
 #include <iostream>
 #include <memory>
@@ -23,14 +24,9 @@ struct add_options {
   bool draft = false;
 };
 
-task_id checked_id(const std::string& text) {
-  if (!is_uuid(text)) throw command_error{exit_usage, "'" + text + "' is not a task id (see `cadre task list`)"};
-  return task_id{text};
-}
-
 task_add make_task(const add_options& o, std::int64_t n) {
   task_add add;
-  add.id = o.id.empty() ? new_id<task_id>() : checked_id(o.id);
+  add.id = o.id.empty() ? new_id<task_id>() : checked_task_id(o.id);
   add.mode = o.mode;
   add.agent = agent_path{o.agent};
   add.title = o.title;
@@ -40,7 +36,7 @@ task_add make_task(const add_options& o, std::int64_t n) {
   add.draft = o.draft;
   add.idempotency_key = o.key;
   if (o.count > 1 && !o.key.empty()) add.idempotency_key += "/" + std::to_string(n);
-  for (const auto& dependency : o.after) add.depends_on.push_back(checked_id(dependency));
+  for (const auto& dependency : o.after) add.depends_on.push_back(checked_task_id(dependency));
   return add;
 }
 
@@ -72,6 +68,8 @@ int add(const fleet_options& fleet, const add_options& o) {
 }
 
 int list(const fleet_options& fleet, const storage::queries::task_filter& filter) {
+  check_filter(filter);
+  if (!filter.after.empty()) (void)checked_task_id(filter.after);
   session s{fleet};
   const auto rows = json::parse(s.rows(storage::queries::tasks(s.company(), filter)));
   if (fleet.json) {
@@ -86,7 +84,7 @@ int list(const fleet_options& fleet, const storage::queries::task_filter& filter
 
 int show(const fleet_options& fleet, const std::string& id) {
   session s{fleet};
-  checked_id(id);
+  checked_task_id(id);
   auto task = json::parse(s.row(storage::queries::task(s.company(), id), "task " + id));
   task["runs"] = json::parse(s.rows(storage::queries::task_runs(s.company(), id)));
   task["outputs"] = json::parse(s.rows(storage::queries::task_outputs(s.company(), id)));
@@ -145,7 +143,7 @@ int show(const fleet_options& fleet, const std::string& id) {
 }  // namespace
 
 void add_task_commands(const application& a) {
-  auto task = a.app.add_command("task", "Add, list, show, cancel and retry tasks");
+  auto task = a.app.add_command("task", "Add, import, list, show, cancel and retry tasks");
   task.needs_a_command();
 
   auto add_with = std::make_shared<add_options>();
@@ -169,12 +167,12 @@ void add_task_commands(const application& a) {
   auto filter = std::make_shared<storage::queries::task_filter>();
   sub = task.add_command("list", "List tasks, newest first");
   add_listing_options(sub, a.fleet);
-  sub.add("--status", filter->status, "Only this status, or `open`");
-  sub.add("--mode", filter->mode, "Only this mode");
-  sub.add("--agent", filter->agent, "Only for this agent");
-  sub.add("--after", filter->after, "The page after this task");
+  add_task_filters(sub, *filter, "Only this status, or several with commas between; `open`: all that have not ended");
+  sub.add("--after", filter->after, "The page after this task: the last id of the page before");
   sub.add("--limit", filter->limit, "Rows of a page").range(1, 10'000).default_shown();
-  sub.examples("  cadre task list --status failed\n  cadre task list --status open --json");
+  sub.examples(
+      "  cadre task list --status failed\n  cadre task list --status open --json\n"
+      "  cadre task list --mode data --title backfill --limit 500");
   sub.does([=] { return list(a.fleet, *filter); });
 
   auto id = std::make_shared<std::string>();
@@ -183,28 +181,9 @@ void add_task_commands(const application& a) {
   sub.add("ID", *id, "The task").required();
   sub.does([=] { return show(a.fleet, *id); });
 
-  auto reason = std::make_shared<std::string>("cancelled from the command line");
-  sub = task.add_command("cancel", "Cancel a task; a run of it is stopped");
-  add_fleet_options(sub, a.fleet);
-  sub.add("ID", *id, "The task").required();
-  sub.add("--reason", *reason, "Why");
-  sub.does([=] {
-    session s{a.fleet};
-    s.order(task_cancel{checked_id(*id), *reason});
-    std::cout << "cancelled\n";
-    return exit_ok;
-  });
-
-  sub = task.add_command("retry", "Run a failed or stale task again, as a new task");
-  add_fleet_options(sub, a.fleet);
-  sub.add("ID", *id, "The task").required();
-  sub.does([=] {
-    session s{a.fleet};
-    const auto again = new_id<task_id>();
-    s.order(task_retry{checked_id(*id), again});
-    std::cout << again.text << "\n";
-    return exit_ok;
-  });
+  add_import_command(task, a.fleet);
+  add_cancel_command(task, a.fleet);
+  add_retry_command(task, a.fleet);
 }
 
 }  // namespace cadre::cli

@@ -13,6 +13,37 @@ constexpr auto task_columns =
     "t.schedule, t.retry_of, t.blocked_reason, t.blocked_on, t.error_code, t.error, t.created_by, t.created_at, "
     "t.changed_at, t.finished_at";
 
+/// The tasks of a filter; `task_values` has its values.
+std::string task_matches(const task_filter& f) {
+  return std::string{
+             " FROM cadre.task t WHERE t.company = $1"
+             " AND ($2 = '' OR t.status = ANY (string_to_array($2, ',')) OR ('open' = ANY (string_to_array($2, ',')) "
+             "AND t.status NOT IN ('complete', 'failed', 'superseded', 'stale')))"
+             " AND ($3 = '' OR t.mode = $3) AND ($4 = '' OR t.agent = $4)"
+             " AND ($5 = '' OR strpos(lower(t.title), lower($5)) > 0)"
+             " AND ($6 = '' OR t.created_at <= nullif($6, '')::timestamptz)"} +
+         // Read once and looked up by key. As a join this is quadratic whenever the statistics lag behind a bulk load.
+         (f.not_retried ? " AND NOT (SELECT coalesce(jsonb_object_agg(r.retry_of, true), '{}') FROM cadre.task r "
+                          "WHERE r.company = $1 AND r.retry_of IS NOT NULL) ? t.id::text"
+                        : "");
+}
+
+constexpr auto task_page =
+    " AND ($7 = '' OR (t.created_at, t.id) < (SELECT a.created_at, a.id FROM cadre.task a "
+    "WHERE a.company = $1 AND a.id = nullif($7, '')::uuid))"
+    " ORDER BY t.created_at DESC, t.id DESC LIMIT $8::bigint";
+
+parameters task_values(const std::string& company, const task_filter& f) {
+  return {company, f.status, f.mode, f.agent, f.title, f.created_until};
+}
+
+parameters task_page_values(const std::string& company, const task_filter& f) {
+  auto values = task_values(company, f);
+  values.emplace_back(f.after);
+  values.emplace_back(number(f.limit));
+  return values;
+}
+
 constexpr auto escalation_columns =
     "e.id, e.problem, e.severity, e.origin, e.holder, e.status, e.in_inbox, e.count, e.cause_code, e.cause, e.task, "
     "e.output, e.due_at, e.raised_at, e.last_at, e.resolved_at, e.resolved_by, e.note";
@@ -25,15 +56,16 @@ constexpr auto escalation_by_prefix =
 }  // namespace
 
 query tasks(const std::string& company, const task_filter& f) {
-  return {std::string{"SELECT "} + task_columns +
-              " FROM cadre.task t WHERE t.company = $1"
-              " AND ($2 = '' OR t.status = $2 OR ($2 = 'open' AND t.status NOT IN "
-              "('complete', 'failed', 'superseded', 'stale')))"
-              " AND ($3 = '' OR t.mode = $3) AND ($4 = '' OR t.agent = $4)"
-              " AND ($5 = '' OR (t.created_at, t.id) < (SELECT a.created_at, a.id FROM cadre.task a "
-              "WHERE a.company = $1 AND a.id = nullif($5, '')::uuid))"
-              " ORDER BY t.created_at DESC, t.id DESC LIMIT $6::bigint",
-          {company, f.status, f.mode, f.agent, f.after, number(f.limit)}};
+  return {std::string{"SELECT "} + task_columns + task_matches(f) + task_page, task_page_values(company, f)};
+}
+
+query task_count(const std::string& company, const task_filter& f) {
+  return {"SELECT count(*) AS tasks, greatest(clock_timestamp(), max(t.created_at))::text AS as_of" + task_matches(f),
+          task_values(company, f)};
+}
+
+query task_ids(const std::string& company, const task_filter& f) {
+  return {"SELECT t.id" + task_matches(f) + task_page, task_page_values(company, f)};
 }
 
 query task(const std::string& company, const std::string& id) {

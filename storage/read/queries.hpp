@@ -13,14 +13,21 @@
 namespace cadre::storage::queries {
 
 struct task_filter {
-  std::string status;  ///< Empty: any. `open`: every status that is not terminal.
+  std::string status;  ///< Empty: any. One or more with commas between; `open`: every status that is not terminal.
   std::string mode;
   std::string agent;
-  std::string after;  ///< Keyset paging: the id of the last task of the previous page.
+  std::string title;          ///< Tasks whose title has this in it, in upper or lower case.
+  std::string created_until;  ///< Only tasks that are as old as this moment, as `task_count` gave it.
+  bool not_retried = false;   ///< Only tasks that were not run again as another task.
+  std::string after;          ///< Keyset paging: the id of the last task of the previous page.
   std::int64_t limit = 50;
 };
 
 query tasks(const std::string& company, const task_filter& filter);
+/// How many tasks match, whatever the page: `tasks`, and the moment they were counted at as `as_of`.
+query task_count(const std::string& company, const task_filter& filter);
+/// The ids alone of a page of `tasks`.
+query task_ids(const std::string& company, const task_filter& filter);
 query task(const std::string& company, const std::string& id);
 query task_runs(const std::string& company, const std::string& id);
 query task_outputs(const std::string& company, const std::string& id);
