@@ -21,7 +21,7 @@ MAY_INCLUDE = {
 }
 # Libraries that only one place may see.
 FENCED = {
-    r"nats(/.*)?\.h": ("bus/",),
+    r"nats(/.*)?\.h": ("bus/", "tests/bench/"),
     r"(pqxx(/.*)?|libpq-fe\.h|libpq-events\.h|postgres_ext\.h)": ("storage/", "tests/"),
     r"yaml-cpp/.*": ("config/", "tests/unit/config/", "tests/fuzz/"),
     # Header-only, or nearly: compiled into every file that includes them.
