@@ -9,7 +9,7 @@ TASKS = 8
 WORK = ("read -r request; task=${request#*'\"task\":'}; task=${task#*'\"id\":\"'}; task=${task%%'\"'*}; "
         "printf '{\"type\":\"output\",\"dataset\":\"made\",\"row\":{\"task\":\"%s\"}}\\n' \"$task\"; " + response())
 # Goes on once as many audits as allowed were seen at once, or after 10 s; notes how many it saw.
-MEET = ("mkdir -p meeting; me=$(mktemp meeting/XXXXXX); n=0; "
+MEET = ("mkdir -p meeting; me=$(mktemp -p meeting); n=0; "
         f"while [ ! -e met ] && [ $n -lt 100 ]; do [ $(ls meeting | wc -l) -lt {AT_ONCE} ] || touch met; "
         "sleep 0.1; n=$((n+1)); done; ls meeting | wc -l >> seen; rm $me; " + response())
 

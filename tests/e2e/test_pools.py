@@ -37,10 +37,7 @@ class Pool(SharedCompanyCase):
 
     def test_its_members_share_the_tasks_of_one_mode(self):
         self.all_run()
-        ids = []
-        for _ in range(SIZE):
-            ids.append(self.c.run("task", "add", "--mode", MODE, "--title", "meet", "--id",
-                                  self.c.value("SELECT gen_random_uuid()")).stdout)
+        self.c.run("task", "add", "--mode", MODE, "--title", "meet", "--count", SIZE)
         wait_for(lambda: f"they meet: {self.c.rows('SELECT status, error FROM cadre.task')}\n{self.c.logs()}",
                  lambda: self.c.value("SELECT count(*) FROM cadre.task WHERE title = 'meet' AND status = 'complete'")
                  == SIZE)
