@@ -37,7 +37,7 @@ result<std::vector<event>> event_log::after(std::int64_t seq, std::int64_t limit
 
 result<std::int64_t> event_log::last() {
   return impl_->guarded([&](pg::session& db) {
-    return db.run("SELECT coalesce(max(seq), 0) FROM cadre.event WHERE company = $1", impl_->company)[0][0]
+    return db.run("SELECT coalesce(max(last_seq), 0) FROM cadre.event_batch WHERE company = $1", impl_->company)[0][0]
         .as<std::int64_t>();
   });
 }

@@ -34,6 +34,7 @@ struct engine_options {
   std::int64_t tick_rounds_max = 20;   ///< Repeats per clock_tick; the rest waits for the next tick.
   std::chrono::milliseconds regrant_after{2'000};   ///< A grant that a node does not report as held is sent again.
   std::chrono::milliseconds node_row_every{5'000};  ///< The node's row is written at most this often without a change.
+  std::chrono::milliseconds run_mark_every{2'000};  ///< How often it is noted where the active runs are, at most.
   std::uint64_t seed = 0;                           ///< Of the jitter of retries; 0: from the clock.
 };
 

@@ -150,6 +150,9 @@ CREATE TABLE cadre.brain_history (
 
 -- Indexes begin with what tells rows apart, not with the company, which all rows may share: while a table is young and
 -- has no statistics, the planner would take an index that begins with the company and read all of it.
+-- No index names the status, and half of each page is kept free: then a step writes a row to the same page and nothing
+-- else. No foreign keys in what each task writes, where each would cost as much as the row: that an agent is there is
+-- checked by the writer, which never removes one, and it makes a run in the statement that finds the task.
 CREATE TABLE cadre.task (
   company         text        NOT NULL,
   id              uuid        NOT NULL,
@@ -176,18 +179,21 @@ CREATE TABLE cadre.task (
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   changed_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   finished_at     timestamptz,
+  -- What the two indexes below are made of: where it queues, and until when it may begin. Null for a task that does
+  -- neither, so that the steps of one that is under way change no index, and stay on its page (HOT).
+  lane            text        GENERATED ALWAYS AS
+                  (CASE WHEN status = 'queued' THEN coalesce(agent, '@' || mode) END) STORED,
+  begin_until     timestamptz GENERATED ALWAYS AS
+                  (CASE WHEN status IN ('draft', 'queued', 'blocked') THEN deadline END) STORED,
   PRIMARY KEY (id, company),
-  FOREIGN KEY (company, agent) REFERENCES cadre.agent (company, path),
   CHECK ((status = 'blocked') = (blocked_reason IS NOT NULL)),
   CHECK ((status IN ('complete', 'failed', 'superseded', 'stale')) = (finished_at IS NOT NULL))
-);
+) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX task_idempotency ON cadre.task (idempotency_key, company) WHERE idempotency_key IS NOT NULL;
 -- The backlog in the order in which it is taken, by lane: the tasks of one agent, or those of a mode that name none.
-CREATE INDEX task_ready ON cadre.task (coalesce(agent, '@' || mode), priority, created_at, id, company)
-  WHERE status = 'queued';
-CREATE INDEX task_run_after ON cadre.task (run_after, company) WHERE status = 'queued' AND run_after IS NOT NULL;
-CREATE INDEX task_deadline ON cadre.task (deadline, company)
-  WHERE status IN ('draft', 'queued', 'blocked') AND deadline IS NOT NULL;
+CREATE INDEX task_ready ON cadre.task (lane, priority, created_at, id, company) WHERE lane IS NOT NULL;
+CREATE INDEX task_run_after ON cadre.task (run_after, company) WHERE lane IS NOT NULL AND run_after IS NOT NULL;
+CREATE INDEX task_begin_until ON cadre.task (begin_until, company) WHERE begin_until IS NOT NULL;
 CREATE INDEX task_by_schedule ON cadre.task (schedule, company) WHERE schedule IS NOT NULL;
 
 CREATE TABLE cadre.task_dependency (
@@ -220,11 +226,10 @@ END $$;
 CREATE TRIGGER task_transition BEFORE UPDATE OF status ON cadre.task FOR EACH ROW
   WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION cadre.check_task_transition();
 
--- The only definition of workable. IS TRUE keeps the planner from reading all of task_ready to find one task by its id;
--- who wants the backlog in order says status = 'queued' as well.
+-- The only definition of workable. Who wants the backlog in order asks by lane.
 CREATE VIEW cadre.workable_task WITH (security_invoker = true) AS
 SELECT t.* FROM cadre.task t
-WHERE (t.status = 'queued') IS TRUE
+WHERE t.status = 'queued'
   AND (t.run_after IS NULL OR t.run_after <= clock_timestamp())
   AND (t.deadline IS NULL OR t.deadline > clock_timestamp())
   AND NOT EXISTS (SELECT 1 FROM cadre.task_dependency d
@@ -253,11 +258,23 @@ CREATE TABLE cadre.run (
   ended_at        timestamptz,
   PRIMARY KEY (id, company),
   UNIQUE (task, attempt, company),
-  FOREIGN KEY (company, task) REFERENCES cadre.task (company, id),
   CHECK ((status = 'active') = (ended_at IS NULL))
-);
-CREATE UNIQUE INDEX one_active_run ON cadre.run (task, company) WHERE status = 'active';
+) WITH (fillfactor = 50);
 CREATE INDEX run_by_agent ON cadre.run (agent, started_at DESC, company);
+
+-- Where the runs that are under way are found, in place of an index that each run would change twice: all of them have
+-- an id from `all_ended_before` on, or one of `but`. Renewed by the writer every few seconds while runs begin and end.
+CREATE TABLE cadre.run_mark (
+  company          text   PRIMARY KEY,
+  all_ended_before uuid   NOT NULL,
+  but              uuid[] NOT NULL
+);
+CREATE VIEW cadre.active_run WITH (security_invoker = true) AS
+SELECT r.* FROM cadre.run_mark m JOIN cadre.run r ON r.company = m.company AND r.id >= m.all_ended_before
+WHERE r.status = 'active'
+UNION ALL
+SELECT r.* FROM cadre.run_mark m CROSS JOIN LATERAL unnest(m.but) AS b (id)
+JOIN cadre.run r ON r.company = m.company AND r.id = b.id WHERE r.status = 'active';
 
 CREATE TABLE cadre.journal (
   company text        NOT NULL,
@@ -478,16 +495,29 @@ CREATE INDEX brief_by_time ON cadre.brief (company, at DESC);
 -- The outbox -----------------------------------------------------------------------------------------------------
 
 -- One writer assigns seq, one after the other, inside the transaction: sequence order is commit order, and readers
--- see no gap. The publisher sends what the stream does not have yet.
-CREATE TABLE cadre.event (
-  company text        NOT NULL,
-  seq     bigint      NOT NULL CHECK (seq > 0),
-  subject text        NOT NULL,
-  what    text        NOT NULL,
-  data    jsonb       NOT NULL,
-  at      timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (company, seq)
+-- see no gap. The publisher sends what the stream does not have yet. A row holds what one transaction had to say: a row
+-- an event cost as much as all else that a task needs. `json` keeps the text as it is; it is parsed by readers alone.
+CREATE TABLE cadre.event_batch (
+  company   text        NOT NULL,
+  last_seq  bigint      NOT NULL,
+  first_seq bigint      NOT NULL CHECK (first_seq > 0),
+  at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+  events    json        NOT NULL,  -- [[subject, what, data], ...], from first_seq on
+  PRIMARY KEY (company, last_seq),
+  CHECK (json_array_length(events) = last_seq - first_seq + 1)
 );
+-- The default compression would cost more than the rest of the row. Not every build of Postgres has lz4.
+DO $$
+BEGIN
+  ALTER TABLE cadre.event_batch ALTER COLUMN events SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported OR invalid_parameter_value THEN
+  ALTER TABLE cadre.event_batch ALTER COLUMN events SET STORAGE EXTERNAL;
+END $$;
+
+CREATE VIEW cadre.event WITH (security_invoker = true) AS
+SELECT b.company, b.first_seq + e.place - 1 AS seq, e.event ->> 0 AS subject, e.event ->> 1 AS what,
+       (e.event -> 2)::jsonb AS data, b.at
+FROM cadre.event_batch b CROSS JOIN LATERAL json_array_elements(b.events) WITH ORDINALITY AS e (event, place);
 
 -- Rights ---------------------------------------------------------------------------------------------------------
 

@@ -16,8 +16,8 @@ std::vector<std::pair<std::string, query>> drill_look(const std::string& company
           {"agents", agents(company)},
           {"nodes", nodes(company)},
           {"stranded",
-           {"SELECT count(*) AS runs FROM cadre.run r JOIN cadre.incarnation i ON i.company = r.company AND "
-            "i.epoch = r.incarnation WHERE r.company = $1 AND r.status = 'active' AND i.ended_at IS NOT NULL",
+           {"SELECT count(*) AS runs FROM cadre.active_run r JOIN cadre.incarnation i ON i.company = r.company AND "
+            "i.epoch = r.incarnation WHERE r.company = $1 AND i.ended_at IS NOT NULL",
             {company}}}};
 }
 

@@ -18,6 +18,7 @@ struct batch {
   unit& u;
   const std::vector<command>& commands;
   std::vector<outcome>& outcomes;
+  bool isolated = false;  ///< A part may be taken back.
 
   void answer(std::size_t i, const result<applied>& a) const {
     auto& o = outcomes[i];
@@ -84,7 +85,9 @@ struct batch {
         if (std::holds_alternative<output_add>(commands[k].body)) apply_one(k);
       apply_kind<journal_add>({i, end});
       apply_kind<run_complete>({i, end});
+      u.may_begin_at_once = !isolated && end == commands.size();
       apply_kind<task_add>({i, end});
+      u.may_begin_at_once = false;
       i = end;
     }
   }
@@ -131,7 +134,7 @@ void apply_together(unit& u, const std::vector<command>& commands, std::vector<o
 }
 
 void apply_isolated(unit& u, const std::vector<command>& commands, std::vector<outcome>& outcomes) {
-  isolate(batch{u, commands, outcomes}, {0, commands.size()});
+  isolate(batch{u, commands, outcomes, true}, {0, commands.size()});
 }
 
 void grant_safely(unit& u, bool protect) {

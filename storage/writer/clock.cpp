@@ -47,8 +47,8 @@ std::int64_t find_overdue_audits(unit& u, timestamp at, std::int64_t limit) {
 
 std::int64_t end_late_tasks(unit& u, timestamp at, std::int64_t limit) {
   const auto rows = u.db.run(
-      "SELECT id::text FROM cadre.task WHERE company = $1 AND status IN ('draft', 'queued', 'blocked') "
-      "AND deadline <= $2::timestamptz ORDER BY deadline LIMIT $3::bigint",
+      "SELECT id::text FROM cadre.task WHERE company = $1 AND begin_until <= $2::timestamptz "
+      "ORDER BY begin_until LIMIT $3::bigint",
       u.company(), at, limit);
   for (const auto& row : rows)
     move_task(u, task_id{row[0].as<std::string>()}, task_status::stale,
@@ -87,9 +87,9 @@ result<applied> apply(unit& u, const command&, const clock_tick& body) {
 void look_ahead(unit& u) {
   const auto rows = u.db.run(
       "SELECT coalesce((extract(epoch FROM least("
-      "(SELECT min(run_after) FROM cadre.task WHERE company = $1 AND status = 'queued' AND run_after > "
-      "$2::timestamptz),"
-      "(SELECT min(deadline) FROM cadre.task WHERE company = $1 AND status IN ('draft', 'queued', 'blocked')),"
+      "(SELECT min(run_after) FROM cadre.task WHERE company = $1 AND lane IS NOT NULL AND "
+      "run_after > $2::timestamptz),"
+      "(SELECT min(begin_until) FROM cadre.task WHERE company = $1),"
       "(SELECT min(due_at) FROM cadre.audit_due WHERE company = $1 AND NOT late),"
       "(SELECT min(due_at) FROM cadre.escalation WHERE company = $1 AND status = 'open' AND NOT in_inbox)"
       ")) * 1000000)::bigint, 0)",

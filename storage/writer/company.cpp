@@ -94,9 +94,11 @@ void recall_nodes(pg::session& db, memory& m, timestamp now) {
 
 void recall_runs(pg::session& db, memory& m, timestamp now) {
   m.runs.clear();
+  const auto mark = db.run("SELECT all_ended_before::text FROM cadre.run_mark WHERE company = $1", m.company.name);
+  m.runs_ended_before.text = mark[0][0].as<std::string>();
   const auto rows = db.run(
       "SELECT id::text, task::text, attempt, agent, incarnation, node, node_life::text, "
-      "(extract(epoch FROM lease_until) * 1000000)::bigint FROM cadre.run WHERE company = $1 AND status = 'active'",
+      "(extract(epoch FROM lease_until) * 1000000)::bigint FROM cadre.active_run WHERE company = $1",
       m.company.name);
   for (const auto& row : rows) {
     active_run run;
@@ -117,6 +119,10 @@ void recall_runs(pg::session& db, memory& m, timestamp now) {
 }  // namespace
 
 void write_company(unit& u) {
+  u.db.run(
+      "INSERT INTO cadre.run_mark (company, all_ended_before, but) "
+      "VALUES ($1, '00000000-0000-0000-0000-000000000000', '{}') ON CONFLICT DO NOTHING",
+      u.company());
   write_nodes(u);
   write_agents(u);
   write_schedules(u);
@@ -137,7 +143,8 @@ void recall_agents(pg::session& db, memory& m) {
 }
 
 void recall(pg::session& db, memory& m, timestamp now) {
-  const auto last = db.run("SELECT coalesce(max(seq), 0) FROM cadre.event WHERE company = $1", m.company.name);
+  const auto last =
+      db.run("SELECT coalesce(max(last_seq), 0) FROM cadre.event_batch WHERE company = $1", m.company.name);
   m.last_seq = last[0][0].as<std::int64_t>();
   recall_agents(db, m);
   recall_nodes(db, m, now);

@@ -118,6 +118,7 @@ struct writer_engine::impl {
         writer::apply_together(u, commands, out.outcomes);
       }
       writer::grant_safely(u, isolate);
+      writer::mark_runs(u);
       writer::write_events(u);
     });
     if (result.how == ending::committed) {

@@ -39,6 +39,9 @@ result<void> check_incarnation(unit& u, const command& c);
 /// Gives queued tasks to free agents, most urgent first, and sends lost grants again.
 void grant_runs(unit& u);
 
+/// Renews `cadre.run_mark` if it is time to. After all that begins or ends runs.
+void mark_runs(unit& u);
+
 /// Numbers the events and writes them to the outbox.
 void write_events(unit& u);
 

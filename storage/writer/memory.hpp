@@ -57,6 +57,10 @@ struct memory {
   std::unordered_map<agent_path, agent_state> agent_states;
   std::map<std::string, node_view> nodes;
   std::map<run_id, active_run> runs;
+  run_id runs_ended_before;   ///< As `cadre.run_mark` has it: where a takeover begins to look for active runs.
+  run_id last_run;            ///< The greatest id of a run that this reign made.
+  timestamp runs_marked_at;   ///< When the mark was written.
+  bool runs_changed = false;  ///< A run began or ended since.
   work_queue queue;
   timestamp last_created;                   ///< Of a task: no two of one reign have the same.
   std::optional<timestamp> next_run_after;  ///< The earliest that may be due; too early is harmless.

@@ -127,7 +127,7 @@ void end_runs(unit& u, const std::vector<completed_run>& all) {
   u.db.run(
       "UPDATE cadre.run SET status = 'succeeded', metrics = $3::jsonb -> id::text -> 0, "
       "alerts = $3::jsonb -> id::text -> 1, recommendations = $3::jsonb -> id::text -> 2, ended_at = clock_timestamp() "
-      "WHERE company = $1 AND id = ANY ($2::uuid[]) AND (status = 'active') IS TRUE",
+      "WHERE company = $1 AND id = ANY ($2::uuid[]) AND status = 'active'",
       u.company(), ids, json_text{results + "}"});
 }
 
@@ -153,9 +153,8 @@ result<applied> apply(unit& u, const command& c, const run_progress& body) {
   const auto* run = find_run(u, body.run);
   if (run == nullptr) return tl::unexpected{why_not_active(u, body.run)};
   if (auto own = must_be(u, c.from, run->agent, "a run"); !own) return tl::unexpected{own.error()};
-  u.db.run(
-      "UPDATE cadre.run SET progress = $3::jsonb WHERE company = $1 AND id = $2::uuid AND (status = 'active') IS TRUE",
-      u.company(), body.run, body.progress);
+  u.db.run("UPDATE cadre.run SET progress = $3::jsonb WHERE company = $1 AND id = $2::uuid AND status = 'active'",
+           u.company(), body.run, body.progress);
   return applied{0, body.run.text};
 }
 

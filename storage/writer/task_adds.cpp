@@ -1,3 +1,4 @@
+#include "storage/writer/claims.hpp"
 #include "storage/writer/handlers.hpp"
 #include "storage/writer/lookups.hpp"
 #include "storage/writer/tasks.hpp"
@@ -26,6 +27,7 @@ struct new_task {
   std::string mode;
   std::int64_t attempts_max = attempts_without_agent;
   task_status status = task_status::queued;
+  agent_path taken_by;  ///< It begins as it is added.
   std::string blocked_reason;
   agent_path blocked_on;
   timestamp created_at;
@@ -96,8 +98,8 @@ std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tas
   using pg::or_null;
   using pg::to_value;
   using column = std::vector<pg::value>;
-  column ids, modes, agents, titles, payloads, priorities, statuses, attempts, run_after, deadlines, keys, schedules,
-      retries, reasons, blockers, senders, created;
+  column ids, modes, agents, titles, payloads, priorities, statuses, attempt, attempts, run_after, deadlines, keys,
+      schedules, retries, reasons, blockers, senders, created;
   for (const auto& task : tasks) {
     const auto& body = *task.body;
     ids.push_back(to_value(body.id));
@@ -107,6 +109,7 @@ std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tas
     payloads.push_back(to_value(body.payload));
     priorities.push_back(to_value(body.priority));
     statuses.push_back(to_value(task.status));
+    attempt.push_back(task.taken_by.empty() ? "0" : "1");
     attempts.push_back(to_value(task.attempts_max));
     run_after.push_back(to_value(body.run_after));
     deadlines.push_back(to_value(body.deadline));
@@ -119,13 +122,14 @@ std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tas
     created.push_back(to_value(task.created_at));
   }
   const auto rows = u.db.run(
-      "INSERT INTO cadre.task (company, id, mode, agent, title, payload, priority, status, attempts_max, run_after, "
-      "deadline, idempotency_key, schedule, retry_of, blocked_reason, blocked_on, created_by, created_at) "
+      "INSERT INTO cadre.task (company, id, mode, agent, title, payload, priority, status, attempt, attempts_max, "
+      "run_after, deadline, idempotency_key, schedule, retry_of, blocked_reason, blocked_on, created_by, created_at) "
       "SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::smallint[], "
-      "$8::text[], $9::int[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[], $14::uuid[], "
-      "$15::text[], $16::text[], $17::text[], $18::timestamptz[]) ON CONFLICT DO NOTHING RETURNING id::text",
-      u.company(), ids, modes, agents, titles, payloads, priorities, statuses, attempts, run_after, deadlines, keys,
-      schedules, retries, reasons, blockers, senders, created);
+      "$8::text[], $9::int[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::text[], "
+      "$15::uuid[], $16::text[], $17::text[], $18::text[], $19::timestamptz[]) ON CONFLICT DO NOTHING RETURNING "
+      "id::text",
+      u.company(), ids, modes, agents, titles, payloads, priorities, statuses, attempt, attempts, run_after, deadlines,
+      keys, schedules, retries, reasons, blockers, senders, created);
   std::unordered_set<std::string> inserted;
   for (const auto& row : rows) inserted.insert(row[0].as<std::string>());
   return inserted;
@@ -159,6 +163,7 @@ std::optional<applied> find_earlier(unit& u, const task_add& body) {
 }
 
 void announce(unit& u, const new_task& task) {
+  if (!task.taken_by.empty()) return;  // Its first event is that it is active.
   task_facts facts;
   facts.id = task.body->id;
   facts.mode = task.mode;
@@ -171,20 +176,71 @@ void announce(unit& u, const new_task& task) {
   u.mem.due_at(task.body->deadline);
 }
 
+bool is_ready(const unit& u, const new_task& task) {
+  const auto& body = *task.body;
+  return task.status == task_status::queued && body.depends_on.empty() && body.run_after <= u.now &&
+         (body.deadline.empty() || body.deadline > u.now);
+}
+
+void enqueue(unit& u, const new_task& task) {
+  u.mem.queue.add(lane_of(task.body->agent, task.mode), task.body->priority, {task.created_at, task.body->id});
+}
+
 /// Puts what may be worked on at once into the queue.
 void line_up(unit& u, const std::vector<new_task>& tasks) {
   std::vector<task_id> to_look_at;
   for (const auto& task : tasks) {
-    const auto& body = *task.body;
-    if (task.status != task_status::queued || body.run_after > u.now) continue;
-    if (body.depends_on.empty()) {
-      u.mem.queue.add(lane_of(body.agent, task.mode), body.priority, {task.created_at, body.id});
+    if (is_ready(u, task)) {
+      enqueue(u, task);
       u.mem.look_for_work = true;
-    } else {
-      to_look_at.push_back(body.id);
+    } else if (task.status == task_status::queued && !task.body->depends_on.empty()) {
+      to_look_at.push_back(task.body->id);
     }
   }
   note_ready(u, to_look_at);
+}
+
+/// What those who are free take next, when these tasks stand in the queue with all others. A new task among it is
+/// marked: it will be inserted as active, which saves it a version of its row.
+struct early_claims {
+  takers free;
+  std::vector<pick> queued;  ///< Of the tasks that were there before.
+};
+
+early_claims claim_early(unit& u, std::vector<new_task>& tasks) {
+  early_claims claims;
+  if (!u.may_begin_at_once) return claims;
+  claims.free = find_takers(u);
+  const auto room = room_for_grants(u);
+  if (claims.free.empty() || room <= 0) return claims;
+  // Before they are added: the queue takes them for a part of what the database has not been asked for yet.
+  fill_queue(u, claims.free);
+  std::unordered_map<task_id, new_task*> fresh;
+  for (auto& task : tasks) {
+    if (!is_ready(u, task) || !fresh.emplace(task.body->id, &task).second) continue;
+    enqueue(u, task);
+  }
+  for (auto& p : next_tasks(u, claims.free, room)) {
+    const auto found = fresh.find(p.task);
+    if (found == fresh.end()) {
+      claims.queued.push_back(std::move(p));
+      continue;
+    }
+    found->second->status = task_status::active;
+    found->second->taken_by = std::move(p.agent);
+  }
+  return claims;
+}
+
+void begin_claimed(unit& u, const early_claims& claims, const std::vector<new_task>& inserted) {
+  std::vector<granted_task> begun;
+  for (const auto& task : inserted) {
+    if (task.taken_by.empty()) continue;
+    const auto& payload = task.body->payload.text;
+    begun.push_back({task.body->id, task.taken_by, task.mode, task.body->title, payload.empty() ? "null" : payload, 1});
+  }
+  begin_runs(u, begun, claims.free);
+  start_queued(u, claims.queued, claims.free);
 }
 
 struct add_request {
@@ -222,6 +278,7 @@ std::vector<result<applied>> add_tasks(unit& u, const std::vector<add_request>& 
   }
   if (valid.empty()) return answers;
 
+  const auto claims = claim_early(u, valid);
   auto fresh = insert(u, valid);
   std::vector<new_task> inserted;
   for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -235,6 +292,7 @@ std::vector<result<applied>> add_tasks(unit& u, const std::vector<add_request>& 
   insert_dependencies(u, inserted);
   for (const auto& task : inserted) announce(u, task);
   line_up(u, inserted);
+  begin_claimed(u, claims, inserted);
   return answers;
 }
 

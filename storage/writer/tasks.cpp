@@ -31,7 +31,7 @@ void block_dependents(unit& u, const task_facts& task) {
   const auto blocker = task.agent.empty() ? u.mem.company.agents.front().path : manager_of(task.agent);
   const auto rows = u.db.run(
       "UPDATE cadre.task SET status = 'blocked', blocked_reason = $3, blocked_on = $4, changed_at = clock_timestamp() "
-      "WHERE company = $1 AND (status = 'queued') IS TRUE AND id IN "
+      "WHERE company = $1 AND status = 'queued' AND id IN "
       "(SELECT task FROM cadre.task_dependency WHERE company = $1 AND depends_on = $2::uuid) "
       "RETURNING " CADRE_TASK_FACTS,
       u.company(), task.id, "depends on task " + task.id.text + ", which is " + std::string{to_text(task.status)},
@@ -144,7 +144,7 @@ void end_badly(unit& u, const run_id& id, const bad_end& end) {
   const auto run = found->second;
   u.db.run(
       "UPDATE cadre.run SET status = $3, error_code = $4, error = $5, stderr_tail = $6, ended_at = clock_timestamp() "
-      "WHERE company = $1 AND id = $2::uuid AND (status = 'active') IS TRUE",
+      "WHERE company = $1 AND id = $2::uuid AND status = 'active'",
       u.company(), id, end.status, end.error.code, clean_text(end.error.message),
       pg::or_null{clean_text(end.stderr_tail)});
   u.db.run("UPDATE cadre.output SET status = 'dropped' WHERE company = $1 AND run = $2::uuid AND status = 'staged'",
@@ -171,7 +171,7 @@ void cancel_run(unit& u, const active_run& run, const std::string& reason) {
   const auto gone = run;
   u.db.run(
       "UPDATE cadre.run SET status = 'cancelled', error_code = 'cancelled', error = $3, ended_at = clock_timestamp() "
-      "WHERE company = $1 AND id = $2::uuid AND (status = 'active') IS TRUE",
+      "WHERE company = $1 AND id = $2::uuid AND status = 'active'",
       u.company(), gone.id, clean_text(reason));
   u.forget_run(gone.id);
   u.revoke(gone.id, gone.agent, reason);

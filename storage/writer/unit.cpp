@@ -4,6 +4,12 @@
 
 namespace cadre::storage::writer {
 
+namespace {
+
+constexpr std::string_view nul = "\\u0000";
+
+}  // namespace
+
 std::string dump(const nlohmann::json& document) {
   return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -18,6 +24,9 @@ void unit::tell(std::string subject, std::string what, const nlohmann::json& dat
   e.subject = std::move(subject);
   e.what = std::move(what);
   e.data.text = dump(data);
+  // Postgres keeps it as text and fails whoever reads it: it has no NUL.
+  for (auto at = e.data.text.find(nul); at != std::string::npos; at = e.data.text.find(nul, at))
+    e.data.text.replace(at, nul.size(), "\\ufffd");
   e.at = now;
   events.push_back(std::move(e));
 }
@@ -42,14 +51,18 @@ timestamp unit::next_created() {
   return mem.last_created;
 }
 
-void unit::remember_run(const active_run& run) {
-  const auto found = mem.runs.find(run.id);
-  if (found == mem.runs.end()) {
-    undo_.push_back([this, id = run.id] { mem.runs.erase(id); });
-  } else {
-    undo_.push_back([this, old = found->second] { mem.runs[old.id] = old; });
-  }
+void unit::begin_run(const active_run& run) {
+  undo_.push_back([this, id = run.id] { mem.runs.erase(id); });
   mem.runs[run.id] = run;
+  runs_begun.push_back(run.id);
+  mem.last_run = std::max(mem.last_run, run.id);  // Too late after a rollback, which is harmless.
+  mem.runs_changed = true;
+}
+
+void unit::remember_run(const active_run& run) {
+  auto& known = mem.runs.at(run.id);
+  undo_.push_back([this, old = known] { mem.runs[old.id] = old; });
+  known = run;
 }
 
 void unit::forget_run(const run_id& run) {
@@ -57,6 +70,7 @@ void unit::forget_run(const run_id& run) {
   if (found == mem.runs.end()) return;
   undo_.push_back([this, old = found->second] { mem.runs[old.id] = old; });
   mem.runs.erase(found);
+  mem.runs_changed = true;
 }
 
 void unit::back_to(const mark& m) {
@@ -64,6 +78,7 @@ void unit::back_to(const mark& m) {
   grants.resize(m.grants);
   revokes.resize(m.revokes);
   replaced.resize(m.replaced);
+  runs_begun.resize(m.runs_begun);
   // Cheaper than undoing what was taken and added: it is read again.
   mem.queue.forget();
   mem.look_for_work = true;

@@ -31,10 +31,14 @@ class unit {
   std::mt19937_64& random;
   const timestamp now;  ///< The same for all of the transaction.
 
+  /// Nothing of this transaction comes after the tasks that it adds, but for grants: they may begin as they are added.
+  bool may_begin_at_once = false;
+
   std::vector<event> events;  ///< Numbered when they are written, just before COMMIT.
   std::vector<run_grant> grants;
   std::vector<run_revoke> revokes;
   std::vector<life_replaced> replaced;
+  std::vector<run_id> runs_begun;
   std::vector<task_id> complete;  ///< Tasks that others may have waited for.
 
   [[nodiscard]] const std::string& company() const noexcept { return mem.company.name; }
@@ -54,16 +58,18 @@ class unit {
     undo_.push_back([&place, old = place] { place = old; });
     place = std::forward<U>(value);
   }
-  /// Adds a run, or replaces what is known of it.
+  /// Adds a run that this transaction made.
+  void begin_run(const active_run& run);
+  /// Replaces what is known of a run.
   void remember_run(const active_run& run);
   void forget_run(const run_id& run);
   void on_rollback(std::function<void()> back) { undo_.push_back(std::move(back)); }
 
   struct mark {
-    std::size_t events, grants, revokes, replaced, undo;
+    std::size_t events, grants, revokes, replaced, runs_begun, undo;
   };
   [[nodiscard]] mark here() const {
-    return {events.size(), grants.size(), revokes.size(), replaced.size(), undo_.size()};
+    return {events.size(), grants.size(), revokes.size(), replaced.size(), runs_begun.size(), undo_.size()};
   }
   /// Takes back what was done since, but for the statements.
   void back_to(const mark& m);

@@ -19,13 +19,11 @@ void work_queue::add(const std::string& lane, std::int64_t priority, queue_place
   s.last = *s.tasks.rbegin();
 }
 
-std::vector<work_queue::gap> work_queue::gaps(const std::string& lane) {
-  std::vector<gap> found;
+void work_queue::add_gaps(const std::string& lane, std::vector<gap>& found) {
   auto& view = lanes_[lane];
   for (int p = 0; p < priorities; ++p)
     if (const auto& s = view.shelves[static_cast<std::size_t>(p)]; s.more && s.tasks.empty())
       found.push_back({lane, p, s.last});
-  return found;
 }
 
 void work_queue::fill(const gap& where, const std::vector<queue_place>& tasks, bool more) {

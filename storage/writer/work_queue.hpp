@@ -51,8 +51,8 @@ class work_queue {
     std::int64_t priority = 0;
     queue_place after;
   };
-  /// What has to be read of a lane now: nothing is held of a priority, and the database may have some.
-  [[nodiscard]] std::vector<gap> gaps(const std::string& lane);
+  /// Adds what has to be read of a lane now: nothing is held of a priority, and the database may have some.
+  void add_gaps(const std::string& lane, std::vector<gap>& found);
   /// The first tasks after the gap's place, in order, at most `kept_max`. `more`: there may be others after them.
   void fill(const gap& where, const std::vector<queue_place>& tasks, bool more);
 

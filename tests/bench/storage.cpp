@@ -193,10 +193,11 @@ class world {
         "md5('one')::uuid, 'succeeded', now() - interval '1 day', now() - interval '1 day' FROM generate_series(1, " +
         n + ") i");
     direct.exec(
-        "INSERT INTO cadre.event (company, seq, subject, what, data) SELECT 'bench', i, 'cadre.bench.task.jobs', "
-        "'task_changed', jsonb_build_object('id', md5('t' || i)) FROM generate_series(1, 3 * " +
-        n + ") i");
-    for (const auto* table : {"task", "run", "event"}) direct.exec(std::string{"VACUUM ANALYZE cadre."} + table);
+        "INSERT INTO cadre.event_batch (company, first_seq, last_seq, events) SELECT 'bench', 3 * i - 2, 3 * i, "
+        "json_build_array(e, e, e) FROM (SELECT i, json_build_array('cadre.bench.task.jobs', 'task_changed', "
+        "json_build_object('id', md5('t' || i))) AS e FROM generate_series(1, " +
+        n + ") i) made");
+    for (const auto* table : {"task", "run", "event_batch"}) direct.exec(std::string{"VACUUM ANALYZE cadre."} + table);
     direct.exec("CHECKPOINT");
     lead_again();
   }

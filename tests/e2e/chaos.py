@@ -302,7 +302,8 @@ DOCTORED = {
         " started_at, ended_at FROM cadre.run WHERE company = {company} AND task = {task} AND status = 'succeeded'",
     "complete without a successful run": "DELETE FROM cadre.run WHERE company = {company} AND task = {task}",
     "ended twice":
-        "INSERT INTO cadre.event (company, seq, subject, what, data) SELECT company, 1000000000, subject, what, data"
+        "INSERT INTO cadre.event_batch (company, first_seq, last_seq, events) SELECT company, 1000000000, 1000000000,"
+        " json_build_array(json_build_array(subject, what, data))"
         " FROM cadre.event WHERE company = {company} AND data->>'id' = {task}::text"
         " AND data->>'status' = 'complete'",
     "effect not once":
@@ -317,7 +318,7 @@ DOCTORED = {
     "failed without an escalation":
         "DELETE FROM cadre.escalation WHERE company = {company}",
     "gap in the events":
-        "DELETE FROM cadre.event WHERE company = {company} AND seq = 1",
+        "DELETE FROM cadre.event_batch WHERE company = {company} AND first_seq = 1",
     "run that never ended":
         "UPDATE cadre.run SET status = 'active', ended_at = NULL WHERE company = {company} AND task = {task}",
 }

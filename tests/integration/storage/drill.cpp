@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(the_ledger_sees_each_damage) {
   const std::vector<std::pair<std::string, std::string>> damages{
       {"tasks_vanished", "DELETE FROM cadre.task WHERE company = $1"},
       {"commands_vanished", "DELETE FROM cadre.brain_history WHERE company = $1"},
-      {"events_missing", "DELETE FROM cadre.event WHERE company = $1 AND seq = 1"},
+      {"events_missing", "DELETE FROM cadre.event_batch WHERE company = $1 AND first_seq = 1"},
       {"escalations_astray", "DELETE FROM cadre.escalation WHERE company = $1"},
       {"tasks_ended_twice",
        "INSERT INTO cadre.run SELECT company, gen_random_uuid(), task, attempt + 1, agent, incarnation, node, "
