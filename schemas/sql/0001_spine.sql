@@ -13,6 +13,15 @@ CREATE FUNCTION cadre.readable_companies() RETURNS SETOF text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
 $$ SELECT g.company FROM cadre.reader_grant g WHERE g.role_name = session_user $$;
 
+-- For statements whose outcome nobody waits for: a surprise is an error, which ends the transaction.
+CREATE FUNCTION cadre.must_equal(seen bigint, expected bigint, why text) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+  IF seen <> expected THEN
+    RAISE EXCEPTION '%: % where % were expected', why, seen, expected USING ERRCODE = 'no_data_found';
+  END IF;
+  RETURN seen;
+END $$;
+
 -- Leadership -----------------------------------------------------------------------------------------------------
 
 -- The fence: one row a company. Every transaction of the writer reads it FOR SHARE with its own epoch and fails if
@@ -539,4 +548,5 @@ GRANT USAGE ON SCHEMA cadre TO cadre_writer, cadre_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA cadre TO cadre_reader, cadre_writer;
 GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA cadre TO cadre_writer;
 GRANT EXECUTE ON FUNCTION cadre.readable_companies() TO cadre_reader, cadre_writer;
+GRANT EXECUTE ON FUNCTION cadre.must_equal(bigint, bigint, text) TO cadre_writer;
 REVOKE INSERT, UPDATE, DELETE ON cadre.schema_migration, cadre.reader_grant FROM cadre_writer;

@@ -4,10 +4,21 @@ namespace cadre::storage::pg {
 
 namespace {
 
+/// libpqxx keeps libpq's connection to itself, but asks its policy to make it.
+class raw_connect : public pqxx::connect_direct {
+ public:
+  using connect_direct::connect_direct;
+  handle do_startconnect(handle old) override { return made_ = connect_direct::do_startconnect(old); }
+  [[nodiscard]] PGconn* made() const noexcept { return reinterpret_cast<PGconn*>(made_); }
+
+ private:
+  handle made_ = nullptr;
+};
+
 // libpqxx marks the call as deprecated because version 7 never reconnects at all, which is what is wanted here.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-void never_reconnect(pqxx::connection& connection) {
+void never_reconnect(pqxx::connection_base& connection) {
   connection.inhibit_reactivation(true);
 }
 #pragma GCC diagnostic pop
@@ -63,9 +74,22 @@ bool is_passing(std::string_view state) {
 
 }  // namespace
 
+class raw_connection : public pqxx::connection_base {
+ public:
+  explicit raw_connection(const std::string& url) : connection_base{policy_}, policy_{url} { init(); }
+  ~raw_connection() noexcept { close(); }
+  raw_connection(const raw_connection&) = delete;
+  raw_connection& operator=(const raw_connection&) = delete;
+  [[nodiscard]] PGconn* raw() const noexcept { return policy_.made(); }
+
+ private:
+  raw_connect policy_;
+};
+
 session::session(const std::string& url)
-    : connection_{std::make_unique<pqxx::connection>(with_bounds(url))},
-      silence_{std::make_unique<notice_watch>(*connection_)} {
+    : connection_{std::make_unique<raw_connection>(with_bounds(url))},
+      silence_{std::make_unique<notice_watch>(*connection_)},
+      on_its_way_{std::make_unique<pipeline>(connection_->raw())} {
   never_reconnect(*connection_);
   statements_ = std::make_unique<pqxx::nontransaction>(*connection_);
   // Compiling a plan takes longer than any statement here should run. And a plan that was made while a table was empty
@@ -75,7 +99,10 @@ session::session(const std::string& url)
       "SET enable_seqscan = off");
 }
 
+session::~session() = default;
+
 pqxx::result session::run_values(const char* sql, const std::vector<value>& values) {
+  finish();
   auto found = prepared_.find(sql);
   if (found == prepared_.end()) {
     const auto name = "s" + std::to_string(prepared_.size());
@@ -90,10 +117,25 @@ pqxx::result session::run_values(const char* sql, const std::vector<value>& valu
   return rows;
 }
 
+void session::finish() {
+  if (on_its_way_->empty()) return;
+  on_its_way_->finish();
+  check_replicated(*silence_);
+}
+
 pqxx::result session::script(const std::string& sql) {
+  finish();
   auto rows = statements_->exec(sql);
   check_replicated(*silence_);
   return rows;
+}
+
+std::string session::quoted_name(const std::string& name) {
+  return connection_->quote_name(name);
+}
+
+std::string session::quoted(const std::string& text) {
+  return connection_->quote(text);
 }
 
 bool session::alive() const noexcept {

@@ -112,6 +112,7 @@ std::optional<failure> within_savepoint(unit& u, Body&& body) {
     if (d.kind != pg::trouble::refused) throw;
     refused = std::move(d.error);
   }
+  u.db.abandon();
   u.db.script("ROLLBACK TO SAVEPOINT command; RELEASE SAVEPOINT command");
   u.back_to(mark);
   return refused;

@@ -75,7 +75,7 @@ void insert_runs(unit& u, const std::vector<active_run>& runs) {
     nodes.push_back(pg::to_value(run.node));
     lives.push_back(pg::to_value(run.life));
   }
-  u.db.run(
+  u.db.send(
       "INSERT INTO cadre.run (company, status, lease_until, id, task, attempt, agent, incarnation, node, node_life) "
       "SELECT $1, 'active', $2::timestamptz, * FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::text[], "
       "$7::bigint[], $8::text[], $9::uuid[])",
@@ -158,6 +158,8 @@ void begin_runs(unit& u, const std::vector<granted_task>& tasks, const takers& f
     run.task = task.id;
     run.attempt = task.attempt;
     run.agent = task.agent;
+    run.mode = task.mode;
+    run.title = task.title;
     run.incarnation = t.incarnation;
     run.node = t.node;
     run.life = t.life;

@@ -97,8 +97,9 @@ void recall_runs(pg::session& db, memory& m, timestamp now) {
   const auto mark = db.run("SELECT all_ended_before::text FROM cadre.run_mark WHERE company = $1", m.company.name);
   m.runs_ended_before.text = mark[0][0].as<std::string>();
   const auto rows = db.run(
-      "SELECT id::text, task::text, attempt, agent, incarnation, node, node_life::text, "
-      "(extract(epoch FROM lease_until) * 1000000)::bigint FROM cadre.active_run WHERE company = $1",
+      "SELECT r.id::text, r.task::text, r.attempt, r.agent, r.incarnation, r.node, r.node_life::text, "
+      "(extract(epoch FROM r.lease_until) * 1000000)::bigint, t.mode, t.title FROM cadre.active_run r "
+      "JOIN cadre.task t ON t.company = r.company AND t.id = r.task WHERE r.company = $1",
       m.company.name);
   for (const auto& row : rows) {
     active_run run;
@@ -112,6 +113,8 @@ void recall_runs(pg::session& db, memory& m, timestamp now) {
     // Nobody extended leases while nobody led: the clock of a run starts anew with a new leader.
     run.lease_until = std::max(timestamp{row[7].as<std::int64_t>()}, now + m.company.timing.run_lease);
     run.granted_at = now;
+    run.mode = row[8].as<std::string>();
+    run.title = row[9].as<std::string>();
     m.runs.emplace(run.id, run);
   }
 }

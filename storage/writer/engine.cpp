@@ -18,6 +18,9 @@ enum class ending {
   fenced        ///< Another epoch began; nothing was applied.
 };
 
+/// Where one task was there already, more of them may follow: somebody repeats what he sent.
+constexpr int careful_commits_after_trouble = 64;
+
 struct attempt {
   ending how = ending::committed;
   failure why;
@@ -41,6 +44,7 @@ struct writer_engine::impl {
   timestamp clock_base;
   std::chrono::steady_clock::time_point clock_read{};
   bool remembers = false;
+  int careful_commits = 0;  ///< So many more expect that a command is refused.
 
   [[nodiscard]] timestamp clock() const {
     const auto passed = std::chrono::steady_clock::now() - clock_read;
@@ -53,17 +57,27 @@ struct writer_engine::impl {
     clock_read = std::chrono::steady_clock::now();
   }
 
-  /// False: another epoch began. FOR SHARE conflicts with the bump of a takeover, so until COMMIT none can begin.
-  bool begin() {
-    auto& db = *lead.db;
-    const auto fence = db.script("BEGIN; SELECT 1 FROM cadre.fence WHERE company = " + db.quoted(lead.who.company) +
-                                 " AND epoch = " + std::to_string(lead.reign.load()) + " FOR SHARE");
-    return !fence.empty();
+  /// FOR SHARE conflicts with the bump of a takeover, so until COMMIT no other epoch can begin. If one began, the
+  /// server refuses this and all behind it.
+  static constexpr const char* check_fence =
+      "SELECT cadre.must_equal(count(*), 1, 'this epoch is over') FROM "
+      "(SELECT 1 FROM cadre.fence WHERE company = $1 AND epoch = $2::bigint FOR SHARE) f";
+
+  void begin() {
+    lead.db->send("BEGIN");
+    lead.db->send(check_fence, lead.who.company, lead.reign.load());
+  }
+
+  void commit() {
+    lead.db->send("COMMIT");
+    lead.db->finish();
   }
 
   void roll_back() noexcept {
     try {
-      if (lead.db && lead.db->alive()) lead.db->script("ROLLBACK");
+      if (!lead.db || !lead.db->alive()) return;
+      lead.db->abandon();
+      lead.db->script("ROLLBACK");
     } catch (const std::exception& e) {
       log::warn("company {}: rollback: {}", lead.who.company, e.what());
     }
@@ -74,15 +88,15 @@ struct writer_engine::impl {
   attempt transact(unit& u, Body&& body) {
     attempt result;
     try {
-      if (!begin()) {
-        roll_back();
-        return {ending::fenced, lead.not_leader().value()};
-      }
+      begin();
       body();
-      lead.db->script("COMMIT");
+      commit();
       return result;
     } catch (const writer::rejection& e) {
       result = {ending::poisoned, e.error};
+    } catch (const pqxx::sql_error& e) {
+      const bool over = e.query() == check_fence && e.sqlstate() == "P0002" && lead.db->alive();
+      result = over ? attempt{ending::fenced, lead.not_leader().value()} : diagnosed();
     } catch (const std::exception&) {
       result = diagnosed();
     } catch (const pg::bad_text& e) {
@@ -109,6 +123,8 @@ struct writer_engine::impl {
 
   attempt commit_once(const std::vector<command>& commands, bool isolate, batch_result& out) {
     unit u{*lead.db, memory, options, random, clock()};
+    u.careful = isolate || careful_commits > 0;
+    if (careful_commits > 0) --careful_commits;
     out = {};
     out.outcomes.resize(commands.size());
     auto result = transact(u, [&] {
@@ -229,7 +245,10 @@ batch_result writer_engine::commit(const std::vector<command>& commands) {
     return out;
   }
   auto result = me.commit_once(commands, false, out);
-  if (result.how == ending::poisoned) result = me.commit_once(commands, true, out);
+  if (result.how == ending::poisoned) {
+    me.careful_commits = careful_commits_after_trouble;
+    result = me.commit_once(commands, true, out);
+  }
   me.answer_ending(out, commands, result);
   if (!out.lost_leadership) out.next_wakeup = me.next_wakeup();
   return out;

@@ -31,7 +31,7 @@ void write_events(unit& u) {
     if (array.size() > batch_bytes_max) close();
   }
   if (!array.empty()) close();
-  u.db.run(
+  u.db.send(
       "INSERT INTO cadre.event_batch (company, at, first_seq, last_seq, events) SELECT $1, $2::timestamptz, * "
       "FROM unnest($3::bigint[], $4::bigint[], $5::json[])",
       u.company(), u.now, firsts, lasts, batches);

@@ -22,6 +22,8 @@ struct active_run {
   task_id task;
   std::int64_t attempt = 0;
   agent_path agent;
+  std::string mode;   ///< The task's.
+  std::string title;  ///< The task's.
   epoch incarnation = 0;
   std::string node;
   node_life_id life;

@@ -100,6 +100,16 @@ const active_run* find_run(const unit& u, const run_id& id) {
   return found == u.mem.runs.end() ? nullptr : &found->second;
 }
 
+task_facts facts_of(const active_run& run) {
+  task_facts task;
+  task.id = run.task;
+  task.mode = run.mode;
+  task.agent = run.agent;
+  task.title = run.title;
+  task.attempt = run.attempt;
+  return task;
+}
+
 struct completed_run {
   active_run run;
   const run_complete* body;
@@ -124,7 +134,7 @@ void end_runs(unit& u, const std::vector<completed_run>& all) {
     results += (results.size() > 1 ? ",\"" : "\"") + run.id.text + "\":[" + text(body->metrics) + "," +
                text(body->alerts) + "," + text(body->recommendations) + "]";
   }
-  u.db.run(
+  u.db.send(
       "UPDATE cadre.run SET status = 'succeeded', metrics = $3::jsonb -> id::text -> 0, "
       "alerts = $3::jsonb -> id::text -> 1, recommendations = $3::jsonb -> id::text -> 2, ended_at = clock_timestamp() "
       "WHERE company = $1 AND id = ANY ($2::uuid[]) AND status = 'active'",
@@ -135,11 +145,11 @@ void end_runs(unit& u, const std::vector<completed_run>& all) {
 void complete(unit& u, const std::vector<completed_run>& all) {
   if (all.empty()) return;
   end_runs(u, all);
-  std::vector<task_id> done, in_review;
+  std::vector<task_facts> done, in_review;
   for (const auto& [run, body] : all) {
     const auto* worker = u.mem.agent(run.agent);
     const bool writes = worker == nullptr || !worker->outputs.empty();
-    (writes && seal_outputs(u, run) ? in_review : done).push_back(run.task);
+    (writes && seal_outputs(u, run) ? in_review : done).push_back(facts_of(run));
   }
   move_tasks(u, done, task_status::complete);
   move_tasks(u, in_review, task_status::review);
@@ -229,7 +239,7 @@ std::vector<result<applied>> apply_all(unit& u, std::span<const command* const> 
     }
   }
   if (!runs.empty())
-    u.db.run(
+    u.db.send(
         "INSERT INTO cadre.journal (company, run, line, agent, level, text, data) SELECT $1, * FROM "
         "unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::jsonb[]) ON CONFLICT DO NOTHING",
         u.company(), runs, lines, agents, kinds, texts, data);

@@ -25,8 +25,8 @@ void mark_runs(unit& u) {
     }
     but.push_back(id);
   }
-  u.db.run("UPDATE cadre.run_mark SET all_ended_before = $2::uuid, but = $3::uuid[] WHERE company = $1", u.company(),
-           mark, but);
+  u.db.send("UPDATE cadre.run_mark SET all_ended_before = $2::uuid, but = $3::uuid[] WHERE company = $1", u.company(),
+            mark, but);
   u.set(m.runs_ended_before, mark);
   u.set(m.runs_marked_at, u.now);
   u.set(m.runs_changed, false);

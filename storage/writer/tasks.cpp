@@ -125,16 +125,20 @@ void move_task(unit& u, const task_id& id, task_status to, const failure& error)
   }
 }
 
-void move_tasks(unit& u, const std::vector<task_id>& ids, task_status to) {
-  if (ids.empty()) return;
-  const auto rows = u.db.run(
-      "UPDATE cadre.task SET status = $3, changed_at = clock_timestamp(), "
+void move_tasks(unit& u, std::vector<task_facts> tasks, task_status to) {
+  if (tasks.empty()) return;
+  std::vector<task_id> ids;
+  for (auto& task : tasks) {
+    ids.push_back(task.id);
+    task.status = to;
+    tell_task(u, task);
+  }
+  u.db.send(
+      "WITH moved AS (UPDATE cadre.task SET status = $3, changed_at = clock_timestamp(), "
       "finished_at = CASE WHEN $4::boolean THEN clock_timestamp() END, error_code = NULL, error = NULL, "
-      "blocked_reason = NULL, blocked_on = NULL WHERE company = $1 AND id = ANY ($2::uuid[]) "
-      "RETURNING " CADRE_TASK_FACTS,
-      u.company(), ids, to, is_terminal(to));
-  if (rows.size() != ids.size()) throw rejection{{errc::not_found, "not all of the tasks are there"}};
-  for (const auto& row : rows) tell_task(u, facts_of(row));
+      "blocked_reason = NULL, blocked_on = NULL WHERE company = $1 AND id = ANY ($2::uuid[]) RETURNING 1) "
+      "SELECT cadre.must_equal(count(*), $5::bigint, 'not all of the tasks are there') FROM moved",
+      u.company(), ids, to, is_terminal(to), ids.size());
   if (to == task_status::complete) u.complete.insert(u.complete.end(), ids.begin(), ids.end());
 }
 

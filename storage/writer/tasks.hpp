@@ -33,8 +33,8 @@ void tell_task(unit& u, const task_facts& task, const failure& error = {});
 /// Throws if the step is illegal.
 void move_task(unit& u, const task_id& id, task_status to, const failure& error = {});
 
-/// The same for several; `to` is no end without success.
-void move_tasks(unit& u, const std::vector<task_id>& ids, task_status to);
+/// The same for several, of which these are the facts; `to` is no end without success.
+void move_tasks(unit& u, std::vector<task_facts> tasks, task_status to);
 
 /// Adds one task inside another command; the checks are those of task_add.
 result<applied> add_task(unit& u, const std::string& by, const task_add& body);

@@ -33,6 +33,9 @@ class unit {
 
   /// Nothing of this transaction comes after the tasks that it adds, but for grants: they may begin as they are added.
   bool may_begin_at_once = false;
+  /// Asks after each statement what came of it. Otherwise all is sent as if it came out as expected, and the server
+  /// refuses the transaction where it did not.
+  bool careful = true;
 
   std::vector<event> events;  ///< Numbered when they are written, just before COMMIT.
   std::vector<run_grant> grants;

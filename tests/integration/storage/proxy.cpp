@@ -66,7 +66,20 @@ void proxy::serve() {
   }
 }
 
+/// True if the client's messages execute COMMIT: as text, or by the name under which it was prepared.
+bool proxy::commits(std::string_view bytes) {
+  const std::string_view text{"\0COMMIT\0", 8};
+  if (const auto at = bytes.find(text); at != std::string_view::npos && at > 0) {
+    const auto name = bytes.substr(0, at);
+    commit_name_ = std::string(1, '\0') + std::string{name.substr(name.rfind('p'))} + std::string(1, '\0');
+    return true;
+  }
+  return bytes.find("COMMIT") != std::string_view::npos ||
+         (!commit_name_.empty() && bytes.find(commit_name_) != std::string_view::npos);
+}
+
 void proxy::pump(int client, int server) {
+  commit_name_.clear();
   std::array<char, 65536> buffer{};
   bool deaf = false;  // The server's answers go nowhere.
   while (!stop_) {
@@ -78,7 +91,7 @@ void proxy::pump(int client, int server) {
       if (n <= 0) return;
       const std::string_view bytes{buffer.data(), static_cast<std::size_t>(n)};
       if (end.fd == client) {
-        if (armed_ && bytes.find("COMMIT") != std::string_view::npos) {
+        if (commits(bytes) && armed_) {
           armed_ = false;
           deaf = true;
         }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 namespace storage_test {
@@ -19,7 +20,7 @@ class proxy {
   [[nodiscard]] int port() const { return port_; }
   void lose_next_commit() { armed_ = true; }
   /// Calls `hook` on the proxy's thread before it passes on the client's `nth` message from now (1 is the next). The
-  /// client waits for each answer, so this is between two statements.
+  /// client sends statement by statement, so this is mostly between two of them.
   void before_message(int nth, std::function<void()> hook) {
     hook_ = std::move(hook);
     until_hook_ = nth;
@@ -28,10 +29,12 @@ class proxy {
  private:
   void serve();
   void pump(int client, int server);
+  bool commits(std::string_view bytes);
 
   std::string host_, server_port_;
   int listener_ = -1;
   int port_ = 0;
+  std::string commit_name_;  ///< As a Bind message has it.
   std::atomic<bool> armed_{false};
   std::function<void()> hook_;
   std::atomic<int> until_hook_{0};
