@@ -43,7 +43,7 @@ constexpr bool is_terminal(task_status s) noexcept {
          s == task_status::stale;
 }
 
-/// The only legal steps. The trigger `cadre.check_task_transition` holds the same table; a test compares the two.
+/// The only legal steps. The trigger `task_transition` holds the same table; a test compares the two.
 constexpr bool may_become(task_status from, task_status to) noexcept {
   using enum task_status;
   if (is_terminal(from) || from == to) return false;

@@ -216,24 +216,23 @@ CREATE TABLE cadre.task_dependency (
 );
 CREATE INDEX task_dependents ON cadre.task_dependency (depends_on, company);
 
--- The same table as cadre::may_become in schemas/task.hpp; a test compares the two.
-CREATE FUNCTION cadre.check_task_transition() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION cadre.refuse_task_transition() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF NOT (CASE OLD.status
+  RAISE EXCEPTION 'task %: % may not become %', NEW.id, OLD.status, NEW.status
+    USING ERRCODE = 'check_violation', CONSTRAINT = 'task_transition';
+END $$;
+-- The same table as cadre::may_become in schemas/task.hpp; a test compares the two. As a condition, since a function
+-- that lets a step pass would be called for each.
+CREATE TRIGGER task_transition BEFORE UPDATE OF status ON cadre.task FOR EACH ROW
+  WHEN (OLD.status IS DISTINCT FROM NEW.status AND NOT CASE OLD.status
     WHEN 'draft'    THEN NEW.status IN ('queued', 'blocked', 'superseded', 'stale')
     WHEN 'queued'   THEN NEW.status IN ('active', 'blocked', 'superseded', 'stale')
     WHEN 'active'   THEN NEW.status IN ('queued', 'review', 'complete', 'failed', 'blocked', 'superseded', 'stale')
     WHEN 'review'   THEN NEW.status IN ('approved', 'failed', 'superseded', 'stale')
     WHEN 'approved' THEN NEW.status IN ('complete', 'superseded', 'stale')
     WHEN 'blocked'  THEN NEW.status IN ('queued', 'failed', 'superseded', 'stale')
-    ELSE false END) THEN
-    RAISE EXCEPTION 'task %: % may not become %', NEW.id, OLD.status, NEW.status
-      USING ERRCODE = 'check_violation', CONSTRAINT = 'task_transition';
-  END IF;
-  RETURN NEW;
-END $$;
-CREATE TRIGGER task_transition BEFORE UPDATE OF status ON cadre.task FOR EACH ROW
-  WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION cadre.check_task_transition();
+    ELSE false END)
+  EXECUTE FUNCTION cadre.refuse_task_transition();
 
 -- The only definition of workable. Who wants the backlog in order asks by lane.
 CREATE VIEW cadre.workable_task WITH (security_invoker = true) AS
@@ -268,7 +267,7 @@ CREATE TABLE cadre.run (
   PRIMARY KEY (id, company),
   UNIQUE (task, attempt, company),
   CHECK ((status = 'active') = (ended_at IS NULL))
-) WITH (fillfactor = 50);
+) WITH (fillfactor = 40);  -- Its end adds to it.
 CREATE INDEX run_by_agent ON cadre.run (agent, started_at DESC, company);
 
 -- Where the runs that are under way are found, in place of an index that each run would change twice: all of them have
@@ -513,7 +512,7 @@ CREATE TABLE cadre.event_batch (
   at        timestamptz NOT NULL DEFAULT clock_timestamp(),
   events    json        NOT NULL,  -- [[subject, what, data], ...], from first_seq on
   PRIMARY KEY (company, last_seq),
-  CHECK (json_array_length(events) = last_seq - first_seq + 1)
+  CHECK (last_seq >= first_seq)
 );
 -- The default compression would cost more than the rest of the row. Not every build of Postgres has lz4.
 DO $$

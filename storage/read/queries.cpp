@@ -134,7 +134,8 @@ query nodes(const std::string& company) {
 query agents(const std::string& company) {
   return {
       "SELECT a.path, a.role, a.about, a.mode, a.reports_to, a.nodes, a.node, a.state, a.epoch, a.restarts, "
-      "a.last_reason, a.last_cause, a.changed_at, coalesce(r.active_runs, 0) AS active_runs FROM cadre.agent a LEFT JOIN "
+      "a.last_reason, a.last_cause, a.changed_at, coalesce(r.active_runs, 0) AS active_runs FROM cadre.agent a LEFT "
+      "JOIN "
       "(SELECT agent, count(*) AS active_runs FROM cadre.active_run WHERE company = $1 GROUP BY agent) r "
       "ON r.agent = a.path WHERE a.company = $1 AND NOT a.retired ORDER BY a.position",
       {company}};

@@ -124,21 +124,37 @@ result<void> check_json(const run_complete& body) {
   return {};
 }
 
-/// By one document of all results, by run: joined with an array of runs, the planner would look for a way to join.
+bool ended_alike(const run_complete& a, const run_complete& b) {
+  return a.metrics == b.metrics && a.alerts == b.alerts && a.recommendations == b.recommendations;
+}
+
+/// Many a run has nothing to tell but that it is done: those that say the same as the first are spared the document.
 void end_runs(unit& u, const std::vector<completed_run>& all) {
-  std::vector<run_id> ids;
+  const auto& first = *all.front().body;
+  std::vector<run_id> alike, different;
   std::string results = "{";
   const auto text = [](const json_text& document) { return document.text.empty() ? "null" : document.text; };
   for (const auto& [run, body] : all) {
-    ids.push_back(run.id);
+    if (ended_alike(*body, first)) {
+      alike.push_back(run.id);
+      continue;
+    }
+    different.push_back(run.id);
     results += (results.size() > 1 ? ",\"" : "\"") + run.id.text + "\":[" + text(body->metrics) + "," +
                text(body->alerts) + "," + text(body->recommendations) + "]";
   }
   u.db.send(
+      "UPDATE cadre.run SET status = 'succeeded', metrics = $3::jsonb, alerts = $4::jsonb, recommendations = "
+      "$5::jsonb, "
+      "ended_at = clock_timestamp() WHERE company = $1 AND id = ANY ($2::uuid[]) AND status = 'active'",
+      u.company(), alike, first.metrics, first.alerts, first.recommendations);
+  if (different.empty()) return;
+  // One document, asked by id: joined with an array of runs, the planner would look for a way to join.
+  u.db.send(
       "UPDATE cadre.run SET status = 'succeeded', metrics = $3::jsonb -> id::text -> 0, "
       "alerts = $3::jsonb -> id::text -> 1, recommendations = $3::jsonb -> id::text -> 2, ended_at = clock_timestamp() "
       "WHERE company = $1 AND id = ANY ($2::uuid[]) AND status = 'active'",
-      u.company(), ids, json_text{results + "}"});
+      u.company(), different, json_text{results + "}"});
 }
 
 /// Ends runs that succeeded: their outputs are sealed, and their tasks are complete or wait for verdicts.

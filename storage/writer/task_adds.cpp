@@ -138,6 +138,9 @@ std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tas
     senders.push_back(to_value(task.by));
     created.push_back(to_value(task.created_at));
   }
+  // Shorter arrays are filled up with nulls: most tasks have none of these.
+  for (auto* rare : {&agents, &run_after, &deadlines, &keys, &schedules, &retries, &reasons, &blockers})
+    if (std::none_of(rare->begin(), rare->end(), [](const auto& v) { return v.has_value(); })) rare->clear();
   std::unordered_set<std::string> inserted;
   const auto with = [&](const auto& act) {
     return act(u.company(), ids, modes, agents, titles, payloads, priorities, statuses, attempt, attempts, run_after,
