@@ -141,6 +141,13 @@ struct brief_rule {
   agent_path watcher;
 };
 
+/// How much of a mode's work is done at once (`modes:`).
+struct mode_rule {
+  std::string name;
+  std::int64_t concurrency = 0;  ///< By all agents of the mode together; 0: as many as they have slots.
+  std::int64_t per_key = 1;      ///< Of its tasks with the same concurrency key.
+};
+
 struct fleet {
   milliseconds lease{5'000};       ///< A silent node or leader counts as lost after this.
   milliseconds run_lease{15'000};  ///< A run not reported as held for this long is queued again.
@@ -154,7 +161,8 @@ struct company {
   std::string folder;  ///< Its folder: relative commands start here.
   std::vector<node> nodes;
   fleet timing;
-  std::vector<agent> agents;  ///< In config order, each manager before its reports; the first is the ceo.
+  std::vector<agent> agents;     ///< In config order, each manager before its reports; the first is the ceo.
+  std::vector<mode_rule> modes;  ///< Those that the config names; others have a default `mode_rule`.
   std::vector<schedule> schedules;
   std::optional<brief_rule> brief;
 

@@ -35,6 +35,10 @@ constexpr std::array company_table{
         .max = 1,
         .inner = &agent_keys,
         .doc = "The org chart: one root agent of the role ceo, by convention named ceo, with its reports."},
+    key{.name = "modes",
+        .type = shape::mapping_of,
+        .inner = &mode_keys,
+        .doc = "How much of a mode's work is done at once, by the name of the mode."},
     key{.name = "schedules", .type = shape::mapping_of, .inner = &schedule_keys, .doc = "Runs at set times, by name."}};
 
 constexpr std::array node_table{
@@ -51,6 +55,19 @@ constexpr std::array node_table{
         .fallback = "0",
         .max = 1e6,
         .doc = "Most agents it runs at a time; 0: no limit."}};
+
+constexpr std::array mode_table{
+    key{.name = "concurrency",
+        .type = shape::integer,
+        .fallback = "0",
+        .max = 1e6,
+        .doc = "Most runs at a time, of all agents of the mode together; 0: as many as they have slots."},
+    key{.name = "per_key",
+        .type = shape::integer,
+        .fallback = "1",
+        .min = 1,
+        .max = 1e6,
+        .doc = "Most runs at a time of tasks that have the same concurrency_key."}};
 
 constexpr std::array fleet_table{
     key{.name = "lease",
@@ -109,16 +126,17 @@ constexpr std::array schedule_table{
 
 constinit const mapping company_keys{"company", company_table};
 constinit const mapping node_keys{"node", node_table};
+constinit const mapping mode_keys{"mode", mode_table};
 constinit const mapping fleet_keys{"fleet", fleet_table};
 constinit const mapping brief_keys{"brief", brief_table};
 constinit const mapping schedule_keys{"schedule", schedule_table};
 
 std::span<const mapping* const> all_mappings() noexcept {
-  static constexpr std::array<const mapping*, 16> all{
-      &company_keys,         &node_keys,          &fleet_keys,     &defaults_keys,
-      &restart_backoff_keys, &retry_backoff_keys, &supervise_keys, &retry_keys,
-      &escalation_keys,      &agent_keys,         &run_keys,       &output_keys,
-      &check_keys,           &range_keys,         &brief_keys,     &schedule_keys};
+  static constexpr std::array<const mapping*, 17> all{
+      &company_keys,       &node_keys,      &fleet_keys, &defaults_keys,   &restart_backoff_keys,
+      &retry_backoff_keys, &supervise_keys, &retry_keys, &escalation_keys, &agent_keys,
+      &run_keys,           &output_keys,    &check_keys, &range_keys,      &brief_keys,
+      &schedule_keys,      &mode_keys};
   return all;
 }
 

@@ -78,6 +78,7 @@ struct mapping {
 
 extern const mapping company_keys;
 extern const mapping node_keys;
+extern const mapping mode_keys;
 extern const mapping fleet_keys;
 extern const mapping defaults_keys;
 extern const mapping restart_backoff_keys;

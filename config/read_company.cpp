@@ -23,6 +23,14 @@ void read_node(const std::string& name, const scope& keys, company& out) {
   out.nodes.push_back(std::move(n));
 }
 
+void read_mode(const std::string& name, const scope& keys, company& out) {
+  mode_rule m;
+  m.name = name;
+  keys.read("concurrency", m.concurrency);
+  keys.read("per_key", m.per_key);
+  out.modes.push_back(std::move(m));
+}
+
 void read_schedule(const std::string& name, const scope& keys, company& out) {
   schedule s;
   s.name = name;
@@ -97,6 +105,8 @@ void read_company(const scope& file, company& out) {
   });
   if (file.has("org") && roots != 1)
     file.complain("org", "has " + std::to_string(roots) + " agents; allowed: exactly one root, of the role ceo");
+  file.each_inner("modes", shape::token,
+                  [&](const std::string& name, const scope& keys) { read_mode(name, keys, out); });
   file.each_inner("schedules", shape::token,
                   [&](const std::string& name, const scope& keys) { read_schedule(name, keys, out); });
 }

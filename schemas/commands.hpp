@@ -34,8 +34,10 @@ struct task_add {
   std::string idempotency_key;
   std::string schedule;  ///< Set by the scheduler.
   task_id retry_of;      ///< The terminal task that this one repeats.
+  /// Not more than so many tasks of the mode with this key are worked on at once (`modes.MODE.per_key`, 1 by default).
+  std::string concurrency_key;
   CADRE_FIELDS(id, mode, agent, title, payload, priority, draft, run_after, deadline, depends_on, idempotency_key,
-               schedule, retry_of)
+               schedule, retry_of, concurrency_key)
 };
 
 /// Cancels a task: it becomes `stale`; a run of it is told to stop. Cancelling a terminal task changes nothing.
@@ -235,6 +237,26 @@ struct brain_set {
   CADRE_FIELDS(id, key, content, by)
 };
 
+/// Holds the work of a mode or lets it go on: its agents are granted nothing; what runs goes on. The last one wins.
+struct mode_pause {
+  static constexpr std::string_view kind = "mode_pause";
+  std::string mode;
+  bool paused = true;
+  std::string by;
+  std::string reason;
+  CADRE_FIELDS(mode, paused, by, reason)
+};
+
+/// The same for one agent.
+struct agent_pause {
+  static constexpr std::string_view kind = "agent_pause";
+  agent_path agent;
+  bool paused = true;
+  std::string by;
+  std::string reason;
+  CADRE_FIELDS(agent, paused, by, reason)
+};
+
 /// A schedule's moment came. Adds the task unless the previous fire still runs. Idempotent by (schedule, due).
 struct schedule_fire {
   static constexpr std::string_view kind = "schedule_fire";
@@ -255,7 +277,7 @@ struct clock_tick {
 using command_body =
     std::variant<task_add, task_cancel, task_retry, journal_add, run_progress, output_add, run_complete, run_fail,
                  verdict_add, escalation_raise, escalation_ack, escalation_resolve, incarnation_start, incarnation_end,
-                 agent_report, node_report, brief_add, brain_set, schedule_fire, clock_tick>;
+                 agent_report, node_report, brief_add, brain_set, mode_pause, agent_pause, schedule_fire, clock_tick>;
 
 /// A command with who sends it. `from` is an agent path, `node.NAME`, or `cli`; `incarnation` is the sender's epoch,
 /// 0 where it has none.

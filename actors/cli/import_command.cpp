@@ -215,7 +215,8 @@ void add_import_command(const command& task, fleet_options& fleet) {
       "import",
       "Add the tasks of a file: JSON Lines or CSV.\n"
       "Fields, as keys or as columns: id, mode, agent, title, payload, priority, draft, run_after, deadline,\n"
-      "depends_on, idempotency_key; in CSV also payload.NAME. Times have a zone: 2026-11-21T03:51:13Z.\n"
+      "depends_on, idempotency_key, concurrency_key; in CSV also payload.NAME. Times have a zone: "
+      "2026-11-21T03:51:13Z.\n"
       "depends_on is ids (CSV: with spaces between) of tasks that are there already or stand further up in the file.\n"
       "Lines with errors are named and left out, the rest goes in. A task without an id gets one from its line's text\n"
       "and number: importing the file again adds only what is missing. So mend lines in their place.");

@@ -58,9 +58,9 @@ result<void> set_text(task_add& add, std::string_view field, const std::string& 
     add.agent.text = text;
   } else if (field == "title") {
     add.title = text;
-  } else if (field == "idempotency_key") {
+  } else if (field == "idempotency_key" || field == "concurrency_key") {
     if (text.size() > key_bytes_max) return bad(field, "longer than " + std::to_string(key_bytes_max) + " bytes");
-    add.idempotency_key = text;
+    (field == "concurrency_key" ? add.concurrency_key : add.idempotency_key) = text;
   } else {
     const auto t = read_time(field, text);
     if (!t) return tl::unexpected{t.error()};
@@ -168,9 +168,9 @@ bool is_utf8(const std::string& text) {
 }  // namespace
 
 const std::vector<std::string_view>& import_fields() {
-  static const std::vector<std::string_view> names{"id",       "mode",       "agent",          "title",
-                                                   "payload",  "priority",   "draft",          "run_after",
-                                                   "deadline", "depends_on", "idempotency_key"};
+  static const std::vector<std::string_view> names{"id",       "mode",       "agent",           "title",
+                                                   "payload",  "priority",   "draft",           "run_after",
+                                                   "deadline", "depends_on", "idempotency_key", "concurrency_key"};
   return names;
 }
 
@@ -180,7 +180,7 @@ task_id import_id(std::int64_t line, std::string_view text) {
 
 std::size_t wire_bytes_max(const task_add& add) {
   return command_bytes + add.mode.size() + add.agent.text.size() + add.title.size() + add.payload.text.size() +
-         add.idempotency_key.size() + dependency_bytes * add.depends_on.size();
+         add.idempotency_key.size() + add.concurrency_key.size() + dependency_bytes * add.depends_on.size();
 }
 
 result<task_add> read_json_task(const import_record& record, const import_defaults& defaults) {

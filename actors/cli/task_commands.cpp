@@ -17,7 +17,7 @@ const std::vector<column> task_columns{{"ID", "id", 36},       {"STATUS", "statu
                                        {"TITLE", "title", 40}, {"CREATED", "created_at", 19}, {"ERROR", "error", 60}};
 
 struct add_options {
-  std::string mode, agent, title, payload = "null", key, id;
+  std::string mode, agent, title, payload = "null", key, together, id;
   std::int64_t priority = 2;
   std::int64_t count = 1;
   std::vector<std::string> after;
@@ -35,6 +35,7 @@ task_add make_task(const add_options& o, std::int64_t n) {
   add.priority = o.priority;
   add.draft = o.draft;
   add.idempotency_key = o.key;
+  add.concurrency_key = o.together;
   if (o.count > 1 && !o.key.empty()) add.idempotency_key += "/" + std::to_string(n);
   for (const auto& dependency : o.after) add.depends_on.push_back(checked_task_id(dependency));
   return add;
@@ -104,6 +105,7 @@ int show(const fleet_options& fleet, const std::string& id) {
                       {"schedule", "schedule"},
                       {"retry of", "retry_of"},
                       {"run after", "run_after"},
+                      {"concurrency key", "concurrency_key"},
                       {"depends on", "depends_on"},
                       {"blocked on", "blocked_on"},
                       {"because", "blocked_reason"},
@@ -155,6 +157,8 @@ void add_task_commands(const application& a) {
   sub.add("--payload", add_with->payload, "JSON for the agent");
   sub.add("--priority", add_with->priority, "0 (most urgent) to 3").range(0, 3);
   sub.add("--key", add_with->key, "Idempotency key: a second task with it is the first");
+  sub.add("--concurrency-key", add_with->together,
+          "Not more than `per_key` tasks of the mode with the same are worked on at once (1 unless configured)");
   sub.add("--id", add_with->id, "Task id (a UUID): repeating it adds nothing");
   sub.add("--after", add_with->after, "Tasks that must be complete first");
   sub.add("--count", add_with->count, "Add so many of them").range(1, 100'000);

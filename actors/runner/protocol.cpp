@@ -128,7 +128,7 @@ result<task_line> read_task(const json& line) {
   if (auto ids = read_task_ids(line, add); !ids) return tl::unexpected{ids.error()};
   for (const auto& [key, field] :
        {std::pair{"mode", &add.mode}, std::pair{"agent", &add.agent.text}, std::pair{"title", &add.title},
-        std::pair{"idempotency_key", &add.idempotency_key}}) {
+        std::pair{"idempotency_key", &add.idempotency_key}, std::pair{"concurrency_key", &add.concurrency_key}}) {
     auto text = text_at(line, key);
     if (!text) return tl::unexpected{text.error()};
     *field = *std::move(text);

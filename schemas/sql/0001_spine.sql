@@ -83,6 +83,10 @@ CREATE TABLE cadre.agent (
   last_report uuid        NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
   position    integer     NOT NULL DEFAULT 0,
   retired     boolean     NOT NULL DEFAULT false,
+  -- It is granted nothing.
+  paused_at     timestamptz,
+  paused_by     text,
+  paused_reason text,
   PRIMARY KEY (company, path),
   FOREIGN KEY (company, reports_to) REFERENCES cadre.agent (company, path) DEFERRABLE INITIALLY DEFERRED,
   CHECK (role = 'ceo' OR reports_to IS NOT NULL)
@@ -155,6 +159,19 @@ CREATE TABLE cadre.brain_history (
   UNIQUE (company, key, version)
 );
 
+-- The modes that agents claim, with what may be worked on at once.
+CREATE TABLE cadre.mode (
+  company       text    NOT NULL,
+  name          text    NOT NULL,
+  concurrency   bigint  NOT NULL DEFAULT 0 CHECK (concurrency >= 0),  -- 0: as many as its agents have slots
+  per_key       bigint  NOT NULL DEFAULT 1 CHECK (per_key > 0),
+  paused_at     timestamptz,
+  paused_by     text,
+  paused_reason text,
+  retired       boolean NOT NULL DEFAULT false,
+  PRIMARY KEY (company, name)
+);
+
 -- Tasks and runs -------------------------------------------------------------------------------------------------
 
 -- Indexes begin with what tells rows apart, not with the company, which all rows may share: while a table is young and
@@ -178,6 +195,7 @@ CREATE TABLE cadre.task (
   run_after       timestamptz,
   deadline        timestamptz,
   idempotency_key text,
+  concurrency_key text,
   schedule        text,
   retry_of        uuid,
   blocked_reason  text,
@@ -282,7 +300,7 @@ SELECT r.* FROM cadre.run_mark m JOIN cadre.run r ON r.company = m.company AND r
 WHERE r.status = 'active'
 UNION ALL
 SELECT r.* FROM cadre.run_mark m CROSS JOIN LATERAL unnest(m.but) AS b (id)
-JOIN cadre.run r ON r.company = m.company AND r.id = b.id WHERE r.status = 'active';
+JOIN cadre.run r ON r.company = m.company AND r.id = b.id AND r.id < m.all_ended_before WHERE r.status = 'active';
 
 CREATE TABLE cadre.journal (
   company text        NOT NULL,

@@ -70,7 +70,7 @@ query task_ids(const std::string& company, const task_filter& f) {
 
 query task(const std::string& company, const std::string& id) {
   return {std::string{"SELECT "} + task_columns +
-              ", t.payload, t.idempotency_key, (SELECT coalesce(json_agg(d.depends_on), '[]') FROM "
+              ", t.payload, t.idempotency_key, t.concurrency_key, (SELECT coalesce(json_agg(d.depends_on), '[]') FROM "
               "cadre.task_dependency d WHERE d.company = t.company AND d.task = t.id) AS depends_on"
               " FROM cadre.task t WHERE t.company = $1 AND t.id = $2::uuid",
           {company, id}};

@@ -13,6 +13,8 @@ namespace {
 /// Of the backlog with one statement, and of one lane and priority at least.
 constexpr std::size_t tasks_read_max = 20'000;
 constexpr std::size_t tasks_per_gap_min = 1;
+/// How often in one turn the backlog is read on for tasks whose key has room.
+constexpr int fills_max = 8;
 
 void fill_gaps(unit& u, const std::vector<work_queue::gap>& gaps) {
   if (gaps.empty()) return;
@@ -26,15 +28,18 @@ void fill_gaps(unit& u, const std::vector<work_queue::gap>& gaps) {
         pg::to_value(gap.after.task.empty() ? task_id{"00000000-0000-0000-0000-000000000000"} : gap.after.task));
   }
   const auto rows = u.db.run(
-      "SELECT g.number, w.id::text, (extract(epoch FROM w.created_at) * 1000000)::bigint "
+      "SELECT g.number, w.id::text, (extract(epoch FROM w.created_at) * 1000000)::bigint, w.mode, "
+      "coalesce(w.concurrency_key, '') "
       "FROM unnest($2::text[], $3::smallint[], $4::timestamptz[], $5::uuid[]) WITH ORDINALITY "
-      "AS g (lane, priority, created_at, id, number) CROSS JOIN LATERAL (SELECT t.id, t.created_at "
+      "AS g (lane, priority, created_at, id, number) CROSS JOIN LATERAL (SELECT t.id, t.created_at, t.mode, "
+      "t.concurrency_key "
       "FROM cadre.workable_task t WHERE t.company = $1 AND t.lane = g.lane AND t.priority = g.priority "
       "AND (t.created_at, t.id) > (g.created_at, g.id) ORDER BY t.created_at, t.id LIMIT $6::bigint) w",
       u.company(), names, priorities, times, ids, each_max);
   std::vector<std::vector<queue_place>> found(gaps.size());
   for (const auto& row : rows)
-    found[row[0].as<std::size_t>() - 1].push_back({{row[2].as<std::int64_t>()}, {row[1].as<std::string>()}});
+    found[row[0].as<std::size_t>() - 1].push_back(
+        {{row[2].as<std::int64_t>()}, {row[1].as<std::string>()}, decide::key_of(row[3].c_str(), row[4].c_str())});
   for (std::size_t n = 0; n < gaps.size(); ++n) u.mem.queue.fill(gaps[n], found[n], found[n].size() >= each_max);
 }
 
@@ -82,7 +87,7 @@ void insert_runs(unit& u, const std::vector<active_run>& runs) {
       u.company(), u.now + u.mem.company.timing.run_lease, ids, tasks, attempts, agents, incarnations, nodes, lives);
 }
 
-#define CADRE_GRANTED_TASK "id::text, mode, title, payload::text, attempt"
+#define CADRE_GRANTED_TASK "id::text, mode, title, payload::text, attempt, coalesce(concurrency_key, '')"
 
 granted_task granted(const pqxx::row& row, const agent_path& agent) {
   granted_task task;
@@ -92,6 +97,7 @@ granted_task granted(const pqxx::row& row, const agent_path& agent) {
   task.title = row[2].as<std::string>();
   task.payload = row[3].as<std::string>();
   task.attempt = row[4].as<std::int64_t>();
+  task.key = decide::key_of(task.mode, row[5].c_str());
   return task;
 }
 
@@ -99,6 +105,7 @@ granted_task granted(const pqxx::row& row, const agent_path& agent) {
 
 takers find_takers(const unit& u) {
   takers found;
+  auto& by_path = found.by_path;
   for (const auto& [name, node] : u.mem.nodes) {
     if (!node.up) continue;
     for (const auto& [path, seat] : node.seats) {
@@ -106,53 +113,86 @@ takers find_takers(const unit& u) {
       const auto latest = u.mem.agent_epochs.find(path);
       const bool replaced = latest != u.mem.agent_epochs.end() && seat.incarnation < latest->second;
       if (agent == nullptr || replaced || seat.free_slots <= 0) continue;
-      if (agent->run.how == config::run_spec::mode::none) continue;
-      auto& t = found[path];
+      if (agent->run.how == config::run_spec::mode::none || u.mem.paused_agents.count(path) > 0) continue;
+      auto& t = by_path[path];
       if (t.agent != nullptr && t.incarnation >= seat.incarnation) continue;
       const auto& mode = seat.mode.empty() ? agent->mode : seat.mode;
-      t = {agent, name, node.life, seat.incarnation, lane_of(path, {}), lane_of({}, mode), seat.free_slots};
+      t = {agent, name, node.life, seat.incarnation, mode, lane_of(path, {}), lane_of({}, mode), seat.free_slots};
     }
   }
+  for (const auto& rule : u.mem.company.modes) found.limits.set(rule.name, {rule.concurrency, rule.per_key, false});
+  for (const auto& mode : u.mem.paused_modes) found.limits.pause(mode);
   for (const auto& [id, run] : u.mem.runs) {
-    const auto t = found.find(run.agent);
-    if (t != found.end() && !run.held && run.node == t->second.node) --t->second.free;
+    const auto* agent = u.mem.agent(run.agent);
+    found.limits.count(agent == nullptr ? run.mode : agent->mode, run.key);
+    const auto t = by_path.find(run.agent);
+    if (t != by_path.end() && !run.held && run.node == t->second.node) --t->second.free;
   }
-  std::erase_if(found, [](const auto& entry) { return entry.second.free <= 0; });
+  std::erase_if(by_path,
+                [&](const auto& entry) { return entry.second.free <= 0 || !found.limits.has_room(entry.second.mode); });
   return found;
 }
 
 void fill_queue(unit& u, const takers& free) {
   std::set<std::string> lanes;
-  for (const auto& [path, t] : free) lanes.insert({t.own_lane, t.mode_lane});
+  for (const auto& [path, t] : free.by_path) lanes.insert({t.own_lane, t.mode_lane});
   std::vector<work_queue::gap> gaps;
   for (const auto& lane : lanes) u.mem.queue.add_gaps(lane, gaps);
   fill_gaps(u, gaps);
 }
 
-std::vector<pick> next_tasks(unit& u, takers free, std::int64_t limit) {
+picks next_tasks(unit& u, takers free, std::int64_t limit) {
+  auto& queue = u.mem.queue;
+  auto& limits = free.limits;
+  for (const auto& key : queue.keys_aside())
+    if (const auto room = limits.room_of(key); room > 0) queue.release(key, room);
   fill_queue(u, free);
-  std::vector<pick> picks;
+  const work_queue::has_room has_room = [&](const std::string& key) { return limits.room_of(key) > 0; };
+
+  picks found;
+  int fills = 0;
   std::vector<work_queue::gap> gaps;
-  while (!free.empty() && static_cast<std::int64_t>(picks.size()) < limit) {
-    for (auto it = free.begin(); it != free.end() && static_cast<std::int64_t>(picks.size()) < limit;) {
-      auto& [path, t] = *it;
+  const auto take = [&](const taker& t) -> std::optional<queue_place> {
+    for (;;) {
       gaps.clear();
-      u.mem.queue.add_gaps(t.own_lane, gaps);
-      u.mem.queue.add_gaps(t.mode_lane, gaps);
+      queue.add_gaps(t.own_lane, gaps);
+      queue.add_gaps(t.mode_lane, gaps);
       fill_gaps(u, gaps);
-      const auto task = u.mem.queue.take(t.own_lane, t.mode_lane);
-      if (task) picks.push_back({*task, path});
-      it = task && --t.free > 0 ? std::next(it) : free.erase(it);
+      if (auto place = queue.take(t.own_lane, t.mode_lane, has_room)) return place;
+      gaps.clear();
+      queue.add_gaps(t.own_lane, gaps);
+      queue.add_gaps(t.mode_lane, gaps);
+      if (gaps.empty()) return std::nullopt;
+      if (++fills > fills_max) {
+        found.more = true;
+        return std::nullopt;
+      }
     }
+  };
+  auto& by_path = free.by_path;
+  auto it = by_path.upper_bound(u.mem.last_served);
+  while (!by_path.empty() && static_cast<std::int64_t>(found.all.size()) < limit) {
+    if (it == by_path.end()) it = by_path.begin();
+    auto& [path, t] = *it;
+    std::optional<queue_place> place;
+    if (limits.has_room(t.mode)) place = take(t);
+    if (!place) {
+      it = by_path.erase(it);
+      continue;
+    }
+    limits.count(t.mode, place->key);
+    u.mem.last_served = path;
+    found.all.push_back({std::move(place->task), path});
+    it = --t.free > 0 ? std::next(it) : by_path.erase(it);
   }
-  return picks;
+  return found;
 }
 
 void begin_runs(unit& u, const std::vector<granted_task>& tasks, const takers& free) {
   if (tasks.empty()) return;
   std::vector<active_run> runs;
   for (const auto& task : tasks) {
-    const auto& t = free.at(task.agent);
+    const auto& t = free.by_path.at(task.agent);
     active_run run;
     run.id = new_id<run_id>();
     run.task = task.id;
@@ -160,6 +200,7 @@ void begin_runs(unit& u, const std::vector<granted_task>& tasks, const takers& f
     run.agent = task.agent;
     run.mode = task.mode;
     run.title = task.title;
+    run.key = task.key;
     run.incarnation = t.incarnation;
     run.node = t.node;
     run.life = t.life;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "storage/decide/limits.hpp"
 #include "storage/writer/unit.hpp"
 
 #include <cstdint>
@@ -16,13 +17,20 @@ struct taker {
   std::string node;
   node_life_id life;
   epoch incarnation = 0;
+  std::string mode;
   std::string own_lane;   ///< Tasks that name it.
   std::string mode_lane;  ///< Tasks of its mode that name nobody.
   std::int64_t free = 0;
 };
-using takers = std::map<agent_path, taker>;
+struct takers {
+  std::map<agent_path, taker> by_path;
+  decide::concurrency_limits limits;
 
-/// Agents with free slots. A node that is silent, and a life that was replaced, get nothing.
+  [[nodiscard]] bool empty() const noexcept { return by_path.empty(); }
+};
+
+/// Agents with free slots, and what is under way. A node that is silent, a life that was replaced, and who is paused
+/// get nothing.
 takers find_takers(const unit& u);
 
 /// Reads what the queue lacks of these agents' lanes: all of it with one statement, so that many idle agents cost
@@ -34,8 +42,14 @@ struct pick {
   agent_path agent;
 };
 
-/// The next tasks of those who are free, one each in turn, at most `limit`. They are no longer in the queue.
-std::vector<pick> next_tasks(unit& u, takers free, std::int64_t limit);
+struct picks {
+  std::vector<pick> all;
+  bool more = false;  ///< There may be others that were not looked at: so many stand in front whose key has no room.
+};
+
+/// The next tasks of those who are free, one each in turn, at most `limit`. They are no longer in the queue. The turn
+/// goes on where the last one ended, so that nobody is always the last.
+picks next_tasks(unit& u, takers free, std::int64_t limit);
 
 /// A task that an agent is given, as it is once it is active.
 struct granted_task {
@@ -44,6 +58,7 @@ struct granted_task {
   std::string mode;
   std::string title;
   std::string payload;  ///< JSON.
+  std::string key;      ///< See decide::key_of.
   std::int64_t attempt = 1;
 };
 

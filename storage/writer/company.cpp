@@ -1,3 +1,4 @@
+#include "storage/decide/limits.hpp"
 #include "storage/writer/handlers.hpp"
 
 #include <algorithm>
@@ -44,6 +45,35 @@ void write_agents(unit& u) {
       "UPDATE cadre.agent SET retired = true, state = 'stopped', changed_at = clock_timestamp() "
       "WHERE company = $1 AND NOT retired AND path <> ALL ($2::text[])",
       u.company(), paths);
+}
+
+void write_modes(unit& u) {
+  std::map<std::string, config::mode_rule> modes;
+  for (const auto& agent : u.mem.company.agents)
+    if (agent.run.how != config::run_spec::mode::none) modes.emplace(agent.mode, config::mode_rule{});
+  for (const auto& rule : u.mem.company.modes) modes[rule.name] = rule;
+  std::vector<std::string> names;
+  for (const auto& [name, rule] : modes) {
+    names.push_back(name);
+    u.db.run(
+        "INSERT INTO cadre.mode (company, name, concurrency, per_key) VALUES ($1, $2, $3::bigint, $4::bigint) "
+        "ON CONFLICT (company, name) DO UPDATE SET concurrency = excluded.concurrency, per_key = excluded.per_key, "
+        "retired = false",
+        u.company(), name, rule.concurrency, rule.per_key);
+  }
+  u.db.run("UPDATE cadre.mode SET retired = true WHERE company = $1 AND NOT retired AND name <> ALL ($2::text[])",
+           u.company(), names);
+}
+
+void recall_pauses(pg::session& db, memory& m) {
+  m.paused_modes.clear();
+  for (const auto& row :
+       db.run("SELECT name FROM cadre.mode WHERE company = $1 AND paused_at IS NOT NULL", m.company.name))
+    m.paused_modes.insert(row[0].as<std::string>());
+  m.paused_agents.clear();
+  for (const auto& row :
+       db.run("SELECT path FROM cadre.agent WHERE company = $1 AND paused_at IS NOT NULL", m.company.name))
+    m.paused_agents.insert(agent_path{row[0].as<std::string>()});
 }
 
 void write_schedule(unit& u, const std::string& name, const agent_path& agent, const std::string& cron,
@@ -98,7 +128,8 @@ void recall_runs(pg::session& db, memory& m, timestamp now) {
   m.runs_ended_before.text = mark[0][0].as<std::string>();
   const auto rows = db.run(
       "SELECT r.id::text, r.task::text, r.attempt, r.agent, r.incarnation, r.node, r.node_life::text, "
-      "(extract(epoch FROM r.lease_until) * 1000000)::bigint, t.mode, t.title FROM cadre.active_run r "
+      "(extract(epoch FROM r.lease_until) * 1000000)::bigint, t.mode, t.title, coalesce(t.concurrency_key, '') FROM "
+      "cadre.active_run r "
       "JOIN cadre.task t ON t.company = r.company AND t.id = r.task WHERE r.company = $1",
       m.company.name);
   for (const auto& row : rows) {
@@ -115,6 +146,7 @@ void recall_runs(pg::session& db, memory& m, timestamp now) {
     run.granted_at = now;
     run.mode = row[8].as<std::string>();
     run.title = row[9].as<std::string>();
+    run.key = decide::key_of(run.mode, row[10].c_str());
     m.runs.emplace(run.id, run);
   }
 }
@@ -128,6 +160,7 @@ void write_company(unit& u) {
       u.company());
   write_nodes(u);
   write_agents(u);
+  write_modes(u);
   write_schedules(u);
 }
 
@@ -150,6 +183,7 @@ void recall(pg::session& db, memory& m, timestamp now) {
       db.run("SELECT coalesce(max(last_seq), 0) FROM cadre.event_batch WHERE company = $1", m.company.name);
   m.last_seq = last[0][0].as<std::int64_t>();
   recall_agents(db, m);
+  recall_pauses(db, m);
   recall_nodes(db, m, now);
   recall_runs(db, m, now);
   m.has_dependencies =

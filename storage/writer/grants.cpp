@@ -54,12 +54,13 @@ void grant_lost_again(unit& u) {
 void note_ready(unit& u, const std::vector<task_id>& ids) {
   if (ids.empty()) return;
   const auto rows = u.db.run(
-      "SELECT lane, priority, id::text, (extract(epoch FROM created_at) * 1000000)::bigint "
-      "FROM cadre.workable_task WHERE company = $1 AND id = ANY ($2::uuid[])",
+      "SELECT lane, priority, id::text, (extract(epoch FROM created_at) * 1000000)::bigint, mode, "
+      "coalesce(concurrency_key, '') FROM cadre.workable_task WHERE company = $1 AND id = ANY ($2::uuid[])",
       u.company(), ids);
   for (const auto& row : rows)
-    u.mem.queue.add(row[0].as<std::string>(), row[1].as<std::int64_t>(),
-                    {{row[3].as<std::int64_t>()}, {row[2].as<std::string>()}});
+    u.mem.queue.add(
+        row[0].as<std::string>(), row[1].as<std::int64_t>(),
+        {{row[3].as<std::int64_t>()}, {row[2].as<std::string>()}, decide::key_of(row[4].c_str(), row[5].c_str())});
   u.mem.look_for_work = true;
 }
 
@@ -72,16 +73,17 @@ void grant_runs(unit& u) {
     const auto room = room_for_grants(u);
     const auto free = find_takers(u);
     if (free.empty() || room <= 0) return;
-    const auto picks = next_tasks(u, free, room);
+    const auto next = next_tasks(u, free, room);
     const auto started = u.grants.size();
-    start_queued(u, picks, free);
+    start_queued(u, next.all, free);
     // Who took a task that was not ready any more asks again.
-    if (u.grants.size() - started < picks.size()) continue;
+    if (u.grants.size() - started < next.all.size()) continue;
+    if (next.more) break;
     // Everybody got what there was: nothing to look for until a task or a slot comes up.
-    if (static_cast<std::int64_t>(picks.size()) < room) u.mem.look_for_work = false;
+    if (static_cast<std::int64_t>(next.all.size()) < room) u.mem.look_for_work = false;
     return;
   }
-  u.mem.due_at(u.now);  // So many were not ready any more that others shall have their turn.
+  u.mem.due_at(u.now);  // There is so much to look at that others shall have their turn.
 }
 
 }  // namespace cadre::storage::writer

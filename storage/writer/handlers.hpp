@@ -30,6 +30,8 @@ result<applied> apply(unit& u, const command& c, const agent_report& body);
 result<applied> apply(unit& u, const command& c, const node_report& body);
 result<applied> apply(unit& u, const command& c, const brief_add& body);
 result<applied> apply(unit& u, const command& c, const brain_set& body);
+result<applied> apply(unit& u, const command& c, const mode_pause& body);
+result<applied> apply(unit& u, const command& c, const agent_pause& body);
 result<applied> apply(unit& u, const command& c, const schedule_fire& body);
 result<applied> apply(unit& u, const command& c, const clock_tick& body);
 

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -24,6 +25,7 @@ struct active_run {
   agent_path agent;
   std::string mode;   ///< The task's.
   std::string title;  ///< The task's.
+  std::string key;    ///< See decide::key_of.
   epoch incarnation = 0;
   std::string node;
   node_life_id life;
@@ -64,6 +66,9 @@ struct memory {
   timestamp runs_marked_at;   ///< When the mark was written.
   bool runs_changed = false;  ///< A run began or ended since.
   work_queue queue;
+  std::set<std::string> paused_modes;
+  std::set<agent_path> paused_agents;
+  agent_path last_served;                   ///< Who was given a task last: the next turn begins after it.
   timestamp last_created;                   ///< Of a task: no two of one reign have the same.
   std::optional<timestamp> next_run_after;  ///< The earliest that may be due; too early is harmless.
   timestamp run_after_looked_at;            ///< Tasks that waited for a moment up to this one are in the queue.

@@ -76,6 +76,7 @@ result<new_task> check(const unit& u, const task_add& body, const dependencies& 
   if (!is_uuid(body.id.text) || upper_case) return fail(errc::bad_value, "id: not a UUID in lower case");
   if (body.priority < 0 || body.priority > 3) return fail(errc::bad_value, "priority: 0 (most urgent) to 3");
   if (body.idempotency_key.size() > key_bytes_max) return fail(errc::bad_value, "idempotency_key: over 500 bytes");
+  if (body.concurrency_key.size() > key_bytes_max) return fail(errc::bad_value, "concurrency_key: over 500 bytes");
   if (body.depends_on.size() > dependencies_max) return fail(errc::bad_value, "depends_on: over 1,000 tasks");
   auto task = check_target(u, body);
   if (!task) return task;
@@ -102,12 +103,13 @@ bool all_differ(const std::vector<new_task>& tasks) {
   });
 }
 
-#define CADRE_NEW_TASKS                                                                                            \
-  "INSERT INTO cadre.task (company, id, mode, agent, title, payload, priority, status, attempt, attempts_max, "    \
-  "run_after, deadline, idempotency_key, schedule, retry_of, blocked_reason, blocked_on, created_by, created_at) " \
-  "SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::smallint[], "         \
-  "$8::text[], $9::int[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::text[], "          \
-  "$15::uuid[], $16::text[], $17::text[], $18::text[], $19::timestamptz[]) "
+#define CADRE_NEW_TASKS                                                                                         \
+  "INSERT INTO cadre.task (company, id, mode, agent, title, payload, priority, status, attempt, attempts_max, " \
+  "run_after, deadline, idempotency_key, concurrency_key, schedule, retry_of, blocked_reason, blocked_on, "     \
+  "created_by, created_at) "                                                                                    \
+  "SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::smallint[], "      \
+  "$8::text[], $9::int[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::text[], "       \
+  "$15::text[], $16::uuid[], $17::text[], $18::text[], $19::text[], $20::timestamptz[]) "
 
 /// The ids that were not there before. Unless it is careful, it sends them all as new, and the server refuses the
 /// transaction if one is not.
@@ -116,7 +118,7 @@ std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tas
   using pg::to_value;
   using column = std::vector<pg::value>;
   column ids, modes, agents, titles, payloads, priorities, statuses, attempt, attempts, run_after, deadlines, keys,
-      schedules, retries, reasons, blockers, senders, created;
+      together, schedules, retries, reasons, blockers, senders, created;
   for (const auto& task : tasks) {
     const auto& body = *task.body;
     ids.push_back(to_value(body.id));
@@ -131,6 +133,7 @@ std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tas
     run_after.push_back(to_value(body.run_after));
     deadlines.push_back(to_value(body.deadline));
     keys.push_back(to_value(or_null{body.idempotency_key}));
+    together.push_back(to_value(or_null{body.concurrency_key}));
     schedules.push_back(to_value(or_null{body.schedule}));
     retries.push_back(to_value(body.retry_of));
     reasons.push_back(to_value(or_null{task.blocked_reason}));
@@ -139,12 +142,12 @@ std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tas
     created.push_back(to_value(task.created_at));
   }
   // Shorter arrays are filled up with nulls: most tasks have none of these.
-  for (auto* rare : {&agents, &run_after, &deadlines, &keys, &schedules, &retries, &reasons, &blockers})
+  for (auto* rare : {&agents, &run_after, &deadlines, &keys, &together, &schedules, &retries, &reasons, &blockers})
     if (std::none_of(rare->begin(), rare->end(), [](const auto& v) { return v.has_value(); })) rare->clear();
   std::unordered_set<std::string> inserted;
   const auto with = [&](const auto& act) {
     return act(u.company(), ids, modes, agents, titles, payloads, priorities, statuses, attempt, attempts, run_after,
-               deadlines, keys, schedules, retries, reasons, blockers, senders, created);
+               deadlines, keys, together, schedules, retries, reasons, blockers, senders, created);
   };
   if (u.careful || !all_differ(tasks)) {
     const auto rows = with([&](const auto&... values) {
@@ -206,7 +209,8 @@ bool is_ready(const unit& u, const new_task& task) {
 }
 
 void enqueue(unit& u, const new_task& task) {
-  u.mem.queue.add(lane_of(task.body->agent, task.mode), task.body->priority, {task.created_at, task.body->id});
+  u.mem.queue.add(lane_of(task.body->agent, task.mode), task.body->priority,
+                  {task.created_at, task.body->id, decide::key_of(task.mode, task.body->concurrency_key)});
 }
 
 /// Puts what may be worked on at once into the queue.
@@ -243,7 +247,7 @@ early_claims claim_early(unit& u, std::vector<new_task>& tasks) {
     if (!is_ready(u, task) || !fresh.emplace(task.body->id, &task).second) continue;
     enqueue(u, task);
   }
-  for (auto& p : next_tasks(u, claims.free, room)) {
+  for (auto& p : next_tasks(u, claims.free, room).all) {
     const auto found = fresh.find(p.task);
     if (found == fresh.end()) {
       claims.queued.push_back(std::move(p));
@@ -260,7 +264,8 @@ void begin_claimed(unit& u, const early_claims& claims, const std::vector<new_ta
   for (const auto& task : inserted) {
     if (task.taken_by.empty()) continue;
     const auto& payload = task.body->payload.text;
-    begun.push_back({task.body->id, task.taken_by, task.mode, task.body->title, payload.empty() ? "null" : payload, 1});
+    begun.push_back({task.body->id, task.taken_by, task.mode, task.body->title, payload.empty() ? "null" : payload,
+                     decide::key_of(task.mode, task.body->concurrency_key), 1});
   }
   begin_runs(u, begun, claims.free);
   start_queued(u, claims.queued, claims.free);

@@ -65,8 +65,9 @@ result<applied> run_again(unit& u, const std::string& by, const task_id& id, con
 
   u.db.run(
       "INSERT INTO cadre.task (company, id, mode, agent, title, payload, priority, status, attempts_max, deadline, "
-      "schedule, retry_of, created_by, created_at) SELECT company, $3::uuid, mode, agent, title, payload, priority, "
-      "'queued', attempts_max, CASE WHEN deadline > clock_timestamp() THEN deadline END, schedule, id, $4, "
+      "concurrency_key, schedule, retry_of, created_by, created_at) SELECT company, $3::uuid, mode, agent, title, "
+      "payload, priority, 'queued', attempts_max, CASE WHEN deadline > clock_timestamp() THEN deadline END, "
+      "concurrency_key, schedule, id, $4, "
       "$5::timestamptz FROM cadre.task WHERE company = $1 AND id = $2::uuid",
       u.company(), id, as, by.empty() ? std::string{"unknown"} : by, u.next_created());
   copy_dependencies(u, id, as);

@@ -33,29 +33,73 @@ void work_queue::fill(const gap& where, const std::vector<queue_place>& tasks, b
   if (more) s.last = tasks.back();
 }
 
-std::optional<task_id> work_queue::take(const std::string& lane, const std::string& other) {
+std::optional<queue_place> work_queue::take(const std::string& lane, const std::string& other, const has_room& room) {
   auto& own = lanes_[lane];
-  const bool aged = ++own.taken % aged_every == 0;
-  shelf* best = nullptr;
-  for (std::size_t p = 0; p < priorities && (aged || best == nullptr); ++p) {
-    for (auto* view : {&own, &lanes_[other]}) {
-      auto& s = view->shelves[p];
-      if (!s.tasks.empty() && (best == nullptr || *s.tasks.begin() < *best->tasks.begin())) best = &s;
+  const bool aged = (own.taken + 1) % aged_every == 0;
+  for (;;) {
+    shelf* best = nullptr;
+    const std::string* best_lane = nullptr;
+    std::size_t best_priority = 0;
+    for (std::size_t p = 0; p < priorities && (aged || best == nullptr); ++p) {
+      for (const auto* name : {&lane, &other}) {
+        auto& s = lanes_[*name].shelves[p];
+        if (s.tasks.empty() || (best != nullptr && *best->tasks.begin() < *s.tasks.begin())) continue;
+        best = &s;
+        best_lane = name;
+        best_priority = p;
+      }
     }
+    if (best == nullptr) return std::nullopt;
+    auto first = std::move(best->tasks.extract(best->tasks.begin()).value());
+    if (first.key.empty() || room(first.key)) {
+      ++own.taken;
+      return first;
+    }
+    put_aside({static_cast<std::int64_t>(best_priority), std::move(first), *best_lane});
+    // What it has in the database may come before the rest.
+    if (best->tasks.empty() && best->more) return std::nullopt;
   }
-  if (best == nullptr) return std::nullopt;
-  auto first = best->tasks.extract(best->tasks.begin());
-  return std::move(first.value().task);
+}
+
+void work_queue::put_aside(aside::task t) {
+  auto& a = aside_[t.place.key];
+  a.tasks.insert(std::move(t));
+  if (a.tasks.size() <= aside_max) return;
+  const auto last = std::prev(a.tasks.end());
+  a.forgotten.insert(last->lane);
+  a.tasks.erase(last);
+}
+
+std::vector<std::string> work_queue::keys_aside() const {
+  std::vector<std::string> keys;
+  for (const auto& [key, a] : aside_) keys.push_back(key);
+  return keys;
+}
+
+void work_queue::release(const std::string& key, std::int64_t count) {
+  const auto found = aside_.find(key);
+  if (found == aside_.end()) return;
+  auto& a = found->second;
+  for (; count > 0 && !a.tasks.empty(); --count) {
+    auto first = std::move(a.tasks.extract(a.tasks.begin()).value());
+    add(first.lane, first.priority, std::move(first.place));
+  }
+  if (!a.tasks.empty()) return;
+  // Where they stood is not known any more: their lanes are read from the beginning.
+  for (const auto& lane : a.forgotten) lanes_[lane].shelves = {};
+  aside_.erase(found);
 }
 
 void work_queue::forget() {
   lanes_.clear();
+  aside_.clear();
 }
 
 std::size_t work_queue::held() const noexcept {
   std::size_t sum = 0;
   for (const auto& [lane, view] : lanes_)
     for (const auto& s : view.shelves) sum += s.tasks.size();
+  for (const auto& [key, a] : aside_) sum += a.tasks.size();
   return sum;
 }
 

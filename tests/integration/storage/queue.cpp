@@ -22,6 +22,7 @@ struct play {
   static storage::engine_options small_queue() {
     storage::engine_options o;
     o.queue_kept_max = 3;
+    o.run_mark_every = milliseconds{0};
     return o;
   }
 
@@ -43,6 +44,7 @@ struct play {
     else
       body.mode = mode;
     body.priority = static_cast<std::int64_t>(pick(4));
+    if (one_in(3)) body.concurrency_key = "key " + std::to_string(pick(3));
     if (one_in(5)) body.run_after = w.engine->clock() + milliseconds{pick(20)};
     if (one_in(5) && !tasks.empty()) body.depends_on.push_back(tasks[pick(tasks.size())]);
     // A poisoned one must not make the queue forget or double its neighbours.
@@ -84,6 +86,12 @@ struct play {
       commit({make(body)});
     } else if (what < 18) {
       w.take_over();
+    } else if (one_in(3)) {
+      mode_pause body;
+      body.mode = mode;
+      body.paused = one_in(2);
+      paused = body.paused;
+      commit({make(body)});
     } else {
       report(static_cast<std::int64_t>(pick(3)));
     }
@@ -94,16 +102,25 @@ struct play {
   /// Whoever is still free after the writer looked for work leaves no work behind.
   void check() {
     report(slots);
-    if (static_cast<std::int64_t>(w.last.grants.size()) >= slots) return;
-    BOOST_TEST(w.ask("SELECT count(*) FROM cadre.workable_task WHERE company = $1 AND (agent = 'ceo.data.plain' OR "
+    BOOST_TEST(w.ask("SELECT count(*) FROM (SELECT 1 FROM cadre.active_run r JOIN cadre.task t USING (company) "
+                     "WHERE company = $1 AND t.id = r.task AND t.concurrency_key IS NOT NULL "
+                     "GROUP BY t.concurrency_key HAVING count(*) > 1) twice") == "0");
+    BOOST_TEST(w.ask("SELECT (SELECT count(*) FROM cadre.active_run WHERE company = $1) = "
+                     "(SELECT count(*) FROM cadre.run WHERE company = $1 AND status = 'active')") == "t");
+    if (paused) BOOST_TEST(w.last.grants.empty());
+    if (paused || static_cast<std::int64_t>(w.last.grants.size()) >= slots) return;
+    BOOST_TEST(w.ask("SELECT count(*) FROM cadre.workable_task k WHERE company = $1 AND (agent = 'ceo.data.plain' OR "
                      "(agent IS NULL AND mode = 'plain')) AND (run_after IS NULL OR run_after < clock_timestamp() - "
-                     "interval '1 second')") == "0");
+                     "interval '1 second') AND NOT EXISTS (SELECT 1 FROM cadre.active_run r JOIN cadre.task t "
+                     "ON t.company = r.company AND t.id = r.task WHERE r.company = k.company "
+                     "AND t.concurrency_key = k.concurrency_key)") == "0");
   }
 
   std::mt19937_64 dice;
   world w;
   std::vector<task_id> tasks;
   std::vector<run_id> active;
+  bool paused = false;
 };
 
 BOOST_AUTO_TEST_CASE(memory_equals_the_database_after_any_commands_poison_and_takeovers) {
@@ -116,6 +133,10 @@ BOOST_AUTO_TEST_CASE(memory_equals_the_database_after_any_commands_poison_and_ta
         p.step();
         if (n % 8 == 7) p.check();
       }
+      mode_pause go_on;
+      go_on.mode = mode;
+      go_on.paused = p.paused = false;
+      p.commit({make(go_on)});
       // All that can be done is done, each task once.
       for (int n = 0; n < 2'000; ++n) {
         p.report(slots);
