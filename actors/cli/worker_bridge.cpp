@@ -122,16 +122,16 @@ class bridge {
       if (said.is_object() && error_of(said) != "busy") return said;
       auto pause = pause_after_failure;
       if (said.is_object()) pause = milliseconds{said["error"].value("retry_after_ms", pause.count())};
+      if (verb == actors::attach_call::verb) {
+        input_.look(milliseconds{0}, line_bytes_max_);
+        if (input_.ended()) leaving_ = true;
+      }
       if (clock::now() > until || leaving_ || stop_.asked())
         throw command_error{exit_unreachable,
                             answer ? options_.agent + " takes no more programs now: " + said.dump()
                                    : "nobody answers for " + options_.agent +
                                          " (does it run, and has it `run: {bus: {}}`? see `cadre agent show`): " +
                                          answer.error().message};
-      if (verb == actors::attach_call::verb) {
-        input_.look(milliseconds{0}, line_bytes_max_);
-        if (input_.ended()) leaving_ = true;
-      }
       std::this_thread::sleep_for(pause);
     }
   }
