@@ -9,14 +9,14 @@ INSTALL_S_MAX = 600
 
 
 def call(words, cwd=None):
-    done = subprocess.run(words, capture_output=True, text=True, timeout=INSTALL_S_MAX, stdin=subprocess.DEVNULL, cwd=cwd,
-                          env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=INSTALL_S_MAX, stdin=subprocess.DEVNULL,
+                          cwd=cwd, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)} exited {done.returncode}\n{done.stdout}\n{done.stderr}")
 
 
 def install_npm():
-    """Not in deploy/packages.txt: only this test wants it, and where Node.js came with an npm of its own they conflict."""
+    """Not in deploy/packages.txt: only tests want it, and Debian's conflicts with a Node.js that brings its own."""
     apt = ["apt-get", "-o", "DPkg::Lock::Timeout=120"]
     if os.getuid() != 0:
         apt = ["sudo", "-n", *apt]

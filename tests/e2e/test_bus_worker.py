@@ -12,7 +12,7 @@ from company import BINARY, ROOT, Company, Nats, SharedCompanyCase, wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLES = os.path.join(ROOT, "actors", "program", "examples")
-NAMES = ("script", "killed", "frozen", "raw", "snake", "cancelled", "restarted", "late")
+NAMES = ("script", "killed", "frozen", "raw", "snake", "cancelled", "restarted", "late", "bridge")
 
 
 def agent():
@@ -24,7 +24,8 @@ def agent():
 class Programs(SharedCompanyCase):
     @classmethod
     def make(cls):
-        cls.folder, cls.node = node_program.install(os.path.join(HERE, "bus_worker"), os.path.join(EXAMPLES, "worker.mjs"))
+        cls.folder, cls.node = node_program.install(os.path.join(HERE, "bus_worker"),
+                                                    os.path.join(EXAMPLES, "worker.mjs"))
         reports = {name: agent() for name in NAMES}
         reports["raw"]["run"]["bus"]["heartbeat"] = "10s"  # That test sends none.
         reports["late"]["timeout"] = "1s"
@@ -39,7 +40,8 @@ class Programs(SharedCompanyCase):
         """A program that ends with the test; its output is in a file, `said`."""
         path = os.path.join(self.c.folder, f"{uuid.uuid4().hex}.out")
         with open(path, "wb") as out:
-            started = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self.folder, **options)
+            started = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self.folder,
+                                       **options)
         self.addCleanup(self.end_program, started)
         started.out = path
         return started
@@ -128,7 +130,8 @@ class Programs(SharedCompanyCase):
         self.wait_complete(task)
         first.send_signal(signal.SIGCONT)
         wait_for(lambda: f"it learns it: {self.said(first)}", lambda: ": stale_run: " in self.said(first))
-        wait_for(lambda: f"it attaches again: {self.said(first)}", lambda: "attaches again: unknown_session" in self.said(first))
+        wait_for(lambda: f"it attaches again: {self.said(first)}",
+                 lambda: "attaches again: unknown_session" in self.said(first))
         self.assertEqual([r["status"] for r in self.runs(task)], ["failed", "succeeded"])
         self.assertEqual(len(self.canonical("frozen")), 10)
         self.end_program(second)
@@ -166,6 +169,49 @@ class Programs(SharedCompanyCase):
         self.assertIn("bad_payload: KeyError('words')", json.dumps(done))
         self.wait_complete(self.add("snake", ["un"]))
 
+    def bridge(self):
+        """`cadre worker`, to talk to by hand."""
+        started = subprocess.Popen([BINARY, "worker", "ceo.data.bridge", "--state", self.c.state], text=True,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(lambda: [pipe.close() for pipe in (started.stdin, started.stdout, started.stderr)])
+        self.addCleanup(self.end_program, started)
+        return started
+
+    def test_the_command_line_names_a_bad_line_and_keeps_the_others(self):
+        bridge = self.bridge()
+        task = self.add("bridge", [])
+        request = json.loads(bridge.stdout.readline())
+        self.assertEqual((request["op"], request["task"]["id"]), ("run", task))
+        lines = [json.dumps({"type": "output", "dataset": "word", "row": {"word": word, "letters": 1}}) for word in "abc"]
+        bridge.stdin.write("\n".join([lines[0], "nonsense", "", lines[1], '{"type":"metric"}', lines[2],
+                                      '{"type":"response","metrics":{}}']) + "\n")
+        bridge.stdin.flush()
+        said = [json.loads(bridge.stdout.readline()) for _ in range(3)]
+        self.assertEqual([line["op"] for line in said], ["refused", "refused", "done"])
+        self.assertIn("nonsense", said[0]["error"]["message"])
+        self.wait_complete(task)
+        self.assertEqual(self.canonical("bridge"), ["a", "b", "c"])
+        # Taken away: what still comes of it is dropped, and the next one is served.
+        task = self.add("bridge", [])
+        self.assertEqual(json.loads(bridge.stdout.readline())["task"]["id"], task)
+        self.c.run("task", "cancel", task)
+        self.assertEqual(json.loads(bridge.stdout.readline())["code"], "cancelled")
+        bridge.stdin.write(lines[0] + '\n{"type":"response"}\n')
+        bridge.stdin.flush()
+        task = self.add("bridge", [])
+        self.assertEqual(json.loads(bridge.stdout.readline())["task"]["id"], task)
+        # It ends in mid-run: the task is another's at once.
+        bridge.stdin.close()
+        self.assertEqual(bridge.wait(10), 1)
+        self.assertIn("ended in mid-run", bridge.stderr.read())
+        other = self.bridge()
+        self.assertEqual(json.loads(other.stdout.readline())["task"]["attempt"], 2)
+        other.stdin.write('{"type":"response"}\n')
+        other.stdin.flush()
+        self.wait_complete(task)
+        other.terminate()
+        self.assertEqual(other.wait(10), 0)
+
     def test_a_run_over_its_time_is_taken_away(self):
         worker = self.script("late")
         task = self.add("late", [f"word-{n}" for n in range(100)], slow_ms=100)
@@ -186,13 +232,15 @@ class Programs(SharedCompanyCase):
     def test_what_is_wrong_is_refused_by_name(self):
         with Nats(self.c.runtime()["nats_url"]) as nats:
             self.refused("unknown_kind", self.call(nats, "dance"))
-            self.refused("bad_message", json.loads(nats.request("cadre.programs.worker.ceo.data.raw.attach", b"{nonsense")))
+            subject = "cadre.programs.worker.ceo.data.raw.attach"
+            self.refused("bad_message", json.loads(nats.request(subject, b"{nonsense")))
             self.refused("bad_message", self.call(nats, "attach", protocol=1))
             self.refused("bad_value", self.call(nats, "attach", name="x", protocol=2))
             self.refused("unknown_session", self.call(nats, "claim", session="0.nobody", seq=1))
             self.refused("unknown_session", self.call(nats, "heartbeat", session="0.nobody", runs=[]))
             sessions = [self.call(nats, "attach", name=f"program {n}", protocol=1)["session"] for n in range(2)]
-            self.assertGreater(self.refused("busy", self.call(nats, "attach", name="third", protocol=1))["retry_after_ms"], 0)
+            third = self.refused("busy", self.call(nats, "attach", name="third", protocol=1))
+            self.assertGreater(third["retry_after_ms"], 0)
             for session in sessions:
                 self.assertEqual(self.call(nats, "claim", session=session, seq=1, wait_ms=100), {"op": "none"})
                 self.call(nats, "detach", session=session)
@@ -213,14 +261,15 @@ class Programs(SharedCompanyCase):
                 return {"type": "output", "dataset": "word", "row": {"word": word, "letters": len(word)}}
 
             def report(seq, *lines, **other_fields):
-                return self.call(nats, "report", **{"session": session, "run": run, "seq": seq, "lines": lines, **other_fields})
+                fields = {"session": session, "run": run, "seq": seq, "lines": lines, **other_fields}
+                return self.call(nats, "report", **fields)
 
             for _ in range(2):  # A repeat adds nothing.
                 self.assertEqual(report(1, row("a"), {"type": "journal", "text": "begun"}),
                                  {"run": run, "seq": 1, "status": "active"})
             self.assertEqual(self.c.value(f"SELECT row_count AS n FROM cadre.output WHERE run = '{run}'"), 1,
                              "answered before it was durable")
-            self.assertIn("report 5 of the run, where 2 is next", self.refused("bad_sequence", report(5, row("b")))["message"])
+            self.assertIn("where 2 is next", self.refused("bad_sequence", report(5, row("b")))["message"])
             self.assertIn("line 4", self.refused("bad_output", report(2, row("b"), {"type": "nothing"}))["message"])
             self.refused("bad_output", report(2, row("b"), "not json"))
             self.refused("bad_output", report(2, {"type": "output", "dataset": "elsewhere", "row": {}}))

@@ -1,6 +1,6 @@
 // node worker.mjs PATH STATE: works for the agent PATH of the company whose state directory is STATE.
 //
-// A task's payload is {"words": ["one", "two"], "slow_ms": 0}; its output is a row for each word, in the dataset `word`.
+// A task's payload is {"words": ["one", "two"], "slow_ms": 0}; its output is a row for each word in the dataset `word`.
 import { connect } from "@nats-io/transport-node";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

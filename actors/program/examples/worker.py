@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""worker.py PATH [STATE]: works for the agent PATH of a company that runs, with nothing but Python and the `cadre` command.
+"""worker.py PATH [STATE]: works for the agent PATH of a company that runs, with Python and the `cadre` command alone.
 
 A task's payload is {"words": ["one", "two"]}; its output is a row for each word, in the dataset `word`.
 """
