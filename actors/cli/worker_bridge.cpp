@@ -118,6 +118,8 @@ class bridge {
     const auto until = clock::now() + options_.patience + wait;
     for (;;) {
       const auto answer = session_.bus().request_plain_wait(subject, text, wait);
+      if (!answer && answer.error().code == errc::too_large)
+        return {{"error", {{"code", "too_large"}, {"message", answer.error().message}}}};
       auto said = answer ? json::parse(*answer, nullptr, false) : json(nullptr);
       if (said.is_object() && error_of(said) != "busy") return said;
       auto pause = pause_after_failure;

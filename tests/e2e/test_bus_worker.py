@@ -8,17 +8,23 @@ import time
 import uuid
 
 import node_program
-from company import BINARY, ROOT, Company, Nats, SharedCompanyCase, wait_for
+from company import BINARY, ROOT, SLOWNESS, Company, Nats, SharedCompanyCase, wait_for
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLES = os.path.join(ROOT, "actors", "program", "examples")
 NAMES = ("script", "killed", "frozen", "raw", "snake", "cancelled", "restarted", "late", "bridge")
 
 
-def agent():
-    return {"role": "worker", "run": {"bus": {"heartbeat": "300ms", "programs_max": 2}}, "timeout": "30s",
-            "retry": {"attempts": 3, "backoff": {"initial": "50ms", "max": "100ms"}},
-            "outputs": {"word": {"key": ["word"]}}}
+# Who dies here, or has to learn something soon, is missed soon; on a slow machine not because of that alone.
+SOON = f"{int(500 * SLOWNESS)}ms"
+HEARTBEATS = {"killed": SOON, "frozen": SOON, "cancelled": SOON, "restarted": SOON, "bridge": "2s"}
+PATIENT = "10s"
+
+
+def agent(name):
+    return {"role": "worker", "timeout": "60s", "outputs": {"word": {"key": ["word"]}},
+            "run": {"bus": {"heartbeat": HEARTBEATS.get(name, PATIENT), "programs_max": 2}},
+            "retry": {"attempts": 3, "backoff": {"initial": "50ms", "max": "100ms"}}}
 
 
 class Programs(SharedCompanyCase):
@@ -26,8 +32,7 @@ class Programs(SharedCompanyCase):
     def make(cls):
         cls.folder, cls.node = node_program.install(os.path.join(HERE, "bus_worker"),
                                                     os.path.join(EXAMPLES, "worker.mjs"))
-        reports = {name: agent() for name in NAMES}
-        reports["raw"]["run"]["bus"]["heartbeat"] = "10s"  # That test sends none.
+        reports = {name: agent(name) for name in NAMES}
         reports["late"]["timeout"] = "1s"
         reports["late"]["retry"]["attempts"] = 1
         reports["audit"] = {"role": "auditor", "audits": [f"ceo.data.{name}" for name in NAMES],
@@ -183,12 +188,13 @@ class Programs(SharedCompanyCase):
         request = json.loads(bridge.stdout.readline())
         self.assertEqual((request["op"], request["task"]["id"]), ("run", task))
         lines = [json.dumps({"type": "output", "dataset": "word", "row": {"word": word, "letters": 1}}) for word in "abc"]
-        bridge.stdin.write("\n".join([lines[0], "nonsense", "", lines[1], '{"type":"metric"}', lines[2],
+        bridge.stdin.write("\n".join([lines[0], "nonsense", "", lines[1], "x" * 2_000_000, "\1" * 300_000, lines[2],
                                       '{"type":"response","metrics":{}}']) + "\n")
         bridge.stdin.flush()
-        said = [json.loads(bridge.stdout.readline()) for _ in range(3)]
-        self.assertEqual([line["op"] for line in said], ["refused", "refused", "done"])
+        said = [json.loads(bridge.stdout.readline()) for _ in range(4)]
+        self.assertEqual([line["op"] for line in said], ["refused", "refused", "refused", "done"])
         self.assertIn("nonsense", said[0]["error"]["message"])
+        self.assertEqual([line["error"]["code"] for line in said[:3]], ["bad_output", "too_large", "too_large"])
         self.wait_complete(task)
         self.assertEqual(self.canonical("bridge"), ["a", "b", "c"])
         # Taken away: what still comes of it is dropped, and the next one is served.
