@@ -27,19 +27,14 @@ def agent(name):
             "retry": {"attempts": 3, "backoff": {"initial": "50ms", "max": "100ms"}}}
 
 
-class Programs(SharedCompanyCase):
+class ProgramsCase(SharedCompanyCase):
+    """Starts the examples, and asks what became of their tasks."""
+
     @classmethod
-    def make(cls):
+    def setUpClass(cls):
         cls.folder, cls.node = node_program.install(os.path.join(HERE, "bus_worker"),
                                                     os.path.join(EXAMPLES, "worker.mjs"))
-        reports = {name: agent(name) for name in NAMES}
-        reports["late"]["timeout"] = "1s"
-        reports["late"]["retry"]["attempts"] = 1
-        reports["audit"] = {"role": "auditor", "audits": [f"ceo.data.{name}" for name in NAMES],
-                            "checks": [{"not_null": ["word", "letters"]}, {"unique": ["word"]}]}
-        return Company({"company": "programs", "fleet": {"lease": "2s", "run_lease": "5s"},
-                        "nodes": {"one": {"roles": ["control", "work"]}},
-                        "org": {"ceo": {"role": "ceo", "reports": {"data": {"role": "manager", "reports": reports}}}}})
+        super().setUpClass()
 
     def spawn(self, words, **options):
         """A program that ends with the test; its output is in a file, `said`."""
@@ -93,7 +88,18 @@ class Programs(SharedCompanyCase):
         done = self.c.finished(task, 20)
         self.assertEqual(done["status"], "complete", f"{done}\n{self.c.logs()}")
 
-    # -----------------------------------------------------------------------------------------------------------------
+
+class Programs(ProgramsCase):
+    @classmethod
+    def make(cls):
+        reports = {name: agent(name) for name in NAMES}
+        reports["late"]["timeout"] = "1s"
+        reports["late"]["retry"]["attempts"] = 1
+        reports["audit"] = {"role": "auditor", "audits": [f"ceo.data.{name}" for name in NAMES],
+                            "checks": [{"not_null": ["word", "letters"]}, {"unique": ["word"]}]}
+        return Company({"company": "programs", "fleet": {"lease": "2s", "run_lease": "5s"},
+                        "nodes": {"one": {"roles": ["control", "work"]}},
+                        "org": {"ceo": {"role": "ceo", "reports": {"data": {"role": "manager", "reports": reports}}}}})
 
     def test_tasks_wait_for_a_program_and_its_output_becomes_canonical(self):
         task = self.add("script", ["one", "three"])
@@ -296,3 +302,34 @@ class Programs(SharedCompanyCase):
             self.assertEqual(self.canonical("raw"), ["a", "b"])
             self.assertEqual(self.call(nats, "detach", session=session), {"detached": True})
             self.call(nats, "detach", session=other)
+
+
+class Moves(ProgramsCase):
+    @classmethod
+    def make(cls):
+        return Company({"company": "moves", "fleet": {"lease": "2s", "run_lease": "5s"},
+                        "nodes": {"one": {"roles": ["control"]}, "two": {"roles": ["work"]},
+                                  "three": {"roles": ["work"]}},
+                        "org": {"ceo": {"role": "ceo", "reports": {"data": {"role": "manager", "reports": {
+                            "mover": {**agent("mover"), "node": ["two", "three"], "failback": "never"},
+                            "audit": {"role": "auditor", "audits": ["ceo.data.mover"], "checks": [{"unique": ["word"]}]},
+                        }}}}}})
+
+    def where(self, task):
+        return [run["node"] for run in self.c.rows(f"SELECT node FROM cadre.run WHERE task = '{task}' ORDER BY attempt")]
+
+    def test_a_program_follows_its_agent_to_another_node(self):
+        worker = self.script("mover")
+        task = self.add("mover", [f"word-{n}" for n in range(10)], slow_ms=100)
+        self.wait_for_rows(task)
+        self.c.run("drain", "two")
+        self.wait_complete(task)
+        self.assertEqual(self.where(task), ["two"], "what it works on is finished first")
+        task = self.add("mover", [f"word-{n}" for n in range(15)], slow_ms=100)
+        self.wait_for_rows(task)
+        os.kill(self.c.node_pid("three"), signal.SIGKILL)
+        self.wait_complete(task)
+        self.assertEqual(self.where(task)[0], "three")
+        self.assertEqual([run["status"] for run in self.runs(task)][1:], ["succeeded"])
+        self.assertEqual(len(self.canonical("mover")), 15)
+        self.assertIn("attaches again: unknown_session", self.said(worker))

@@ -21,7 +21,7 @@ class Refused extends Error {
 }
 
 /** One call, again while the agent is away or busy: calls are numbered, so that a repeat does nothing twice. */
-async function call(verb, body, timeout = 10_000) {
+async function call(verb, body, timeout = 3_000) {
   for (;;) {
     let answer;
     try {
