@@ -103,7 +103,8 @@ class Programs(ProgramsCase):
 
     def test_tasks_wait_for_a_program_and_its_output_becomes_canonical(self):
         task = self.add("script", ["one", "three"])
-        self.assertIn("ceo.data.script: no program attached", self.c.run("status").stdout)
+        wait_for("the agent runs, and says so",
+                 lambda: "ceo.data.script: no program attached" in self.c.run("status").stdout)
         self.assertIn("no program attached", self.c.run("agent", "show", "ceo.data.script").stdout)
         time.sleep(0.5)
         self.assertEqual((self.status_of(task), self.runs(task)), ("queued", []), "taken without anybody to do it")
