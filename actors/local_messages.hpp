@@ -52,6 +52,13 @@ struct run_retry {
   run_id run;
 };
 
+/// A program that works for the agent asks something over the bus. To: agent.
+struct program_message {
+  std::string verb, body;
+  std::string reply_to;
+  std::shared_ptr<void> place;  ///< Its place in the gate, given back when this goes.
+};
+
 /// A command that was answered busy or in doubt is due again. To: agent (itself).
 struct repeat_command {
   run_id run;
@@ -142,6 +149,7 @@ CAF_ADD_TYPE_ID(cadre_local, (cadre::actors::queue_wake))
 CAF_ADD_TYPE_ID(cadre_local, (cadre::actors::run_stdout))
 CAF_ADD_TYPE_ID(cadre_local, (cadre::actors::run_exited))
 CAF_ADD_TYPE_ID(cadre_local, (cadre::actors::run_retry))
+CAF_ADD_TYPE_ID(cadre_local, (cadre::actors::program_message))
 CAF_ADD_TYPE_ID(cadre_local, (cadre::actors::repeat_command))
 CAF_ADD_TYPE_ID(cadre_local, (cadre::actors::audit_order))
 CAF_ADD_TYPE_ID(cadre_local, (cadre::actors::audit_material))
@@ -157,6 +165,8 @@ CAF_ADD_TYPE_ID(cadre_local, (cadre::agent_report))
 CAF_ADD_TYPE_ID(cadre_local, (cadre::actors::capacity_note))
 /// An agent whose life was replaced has waited long enough to be stopped by its supervisor.
 CAF_ADD_ATOM(cadre_local, cadre::actors, replaced_atom, "replaced")
+/// Something of the programs that work for an agent may be due. To: agent (itself).
+CAF_ADD_ATOM(cadre_local, cadre::actors, desk_due_atom, "desk_due")
 CAF_ADD_ATOM(cadre_local, cadre::actors, report_due_atom, "report_due")
 CAF_ADD_ATOM(cadre_local, cadre::actors, leader_seen_atom, "leaderseen")
 /// With a bool: whether the node takes no new agents.
@@ -182,6 +192,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::queue_wake)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::run_stdout)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::run_exited)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::run_retry)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::program_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::repeat_command)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::audit_order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::audit_material)

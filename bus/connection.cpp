@@ -178,6 +178,31 @@ result<void> connection::reply(const incoming& to, const std::string& from, epoc
   return send_as(*link_, to.reply_to, to.json, e);
 }
 
+result<subscription> connection::subscribe_plain(const std::string& subject, plain_handler handler) {
+  auto made = link_->subscribe(subject, [weak = std::weak_ptr(link_), handler = std::move(handler)](natsMsg& m) {
+    const auto link = weak.lock();
+    if (!link) return;
+    link->received.fetch_add(1, std::memory_order_relaxed);
+    const char* reply = natsMsg_GetReply(&m);
+    handler({natsMsg_GetSubject(&m), detail::bytes_of(m), reply == nullptr ? std::string_view{} : reply});
+  });
+  if (!made) return tl::unexpected(made.error());
+  return subscription(std::move(*made));
+}
+
+result<void> connection::publish_plain(const std::string& subject, std::string_view json) {
+  if (json.size() > settings().message_bytes_max)
+    return tl::unexpected(too_large(subject, json.size(), settings().message_bytes_max));
+  return link_->send(subject, {}, content_type(codec::json_type), json);
+}
+
+result<std::string> connection::request_plain_wait(const std::string& subject, std::string_view json,
+                                                   std::chrono::milliseconds timeout) {
+  if (json.size() > settings().message_bytes_max)
+    return tl::unexpected(too_large(subject, json.size(), settings().message_bytes_max));
+  return link_->request_wait(subject, json, timeout);
+}
+
 subscription connection::on_status(std::function<void(bool)> handler) {
   return subscription(link_->on_status(std::move(handler)));
 }

@@ -60,6 +60,13 @@ struct incoming {
   bool json = false;      ///< It came as JSON; reply() answers likewise.
 };
 
+/// A message without Cadre's envelope, as a program in another language sends it. The views live for the call.
+struct plain_message {
+  std::string_view subject;
+  std::string_view body;
+  std::string_view reply_to;  ///< Empty: nobody waits for an answer.
+};
+
 /// A message that was not passed on to a handler.
 struct refusal {
   std::string subject;
@@ -107,6 +114,7 @@ class connection {
  public:
   using reply_handler = std::function<void(result<envelope>)>;
   using message_handler = std::function<void(incoming)>;
+  using plain_handler = std::function<void(const plain_message&)>;
 
   /// Connects. Blocks up to `connect_timeout` per server. Errors: unreachable, which names the URL; bad_value.
   static result<std::shared_ptr<connection>> open(options o);
@@ -145,6 +153,19 @@ class connection {
   /// Answers in the format of the question, with its id as the causation. Does nothing if nobody waits.
   /// Errors: those of publish().
   result<void> reply(const incoming& to, const std::string& from, epoch incarnation, message body);
+
+  /// As subscribe(), without an envelope: the handler gets every message as it came, of any size that the server lets
+  /// pass, and judges it itself. Errors: those of subscribe().
+  result<subscription> subscribe_plain(const std::string& subject, plain_handler handler);
+
+  /// Sends JSON without an envelope. Blocks no longer than publish(). Errors: those of publish().
+  result<void> publish_plain(const std::string& subject, std::string_view json);
+
+  /// Asks with JSON without an envelope and returns the answer's bytes. Blocks up to `timeout`, so never call it from a
+  /// handler or an actor. Errors: unreachable (nobody is subscribed: at once; nobody answered in time; closed),
+  /// too_large, busy (no connection and its buffer is full).
+  result<std::string> request_plain_wait(const std::string& subject, std::string_view json,
+                                         std::chrono::milliseconds timeout);
 
   /// Calls `handler(true)` after each (re)connect from now on, and `handler(false)` when the connection is lost.
   [[nodiscard]] subscription on_status(std::function<void(bool connected)> handler);

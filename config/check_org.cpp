@@ -34,15 +34,34 @@ void check_role(const agent& a, findings& out) {
   if (!root && a.role == agent_role::ceo)
     out.add_at(at + ".role", "only the root of the org is the ceo; allowed here: manager, worker, auditor");
   if (a.role == agent_role::worker && !out.given(at + ".run"))
-    out.add_at(at + ".run", "is required of a worker and missing; give it run: {command: [program, arguments...]}");
+    out.add_at(
+        at + ".run",
+        "is required of a worker and missing; give it run: {command: [program, arguments...]}, or run: {bus: {}}");
 }
 
-/// Exactly one of command and check, if neither is already known to be wrong.
+/// What has no meaning where the program is not Cadre's to start.
+void check_bus(const agent& a, const std::string& at, findings& out) {
+  if (a.role == agent_role::auditor)
+    out.add_at(at + ".bus", "an auditor takes no programs over the bus; give it checks, or a command");
+  for (const auto* key : {".env", ".memory_bytes_max", ".open_files_max"})
+    if (out.given(at + key))
+      out.add_at(at + key, "has no meaning beside bus, where whoever starts the program decides it; leave it out");
+}
+
+/// Exactly one of command, check and bus, if none is already known to be wrong.
 void check_run_kind(const agent& a, const std::string& at, findings& out) {
-  if (!out.given(at) || out.flagged(at) || out.flagged(at + ".check") || out.flagged(at + ".command")) return;
+  if (!out.given(at) || out.flagged(at) || out.flagged(at + ".check") || out.flagged(at + ".command") ||
+      out.flagged(at + ".bus"))
+    return;
   const bool command = out.given(at + ".command");
   const bool check = out.given(at + ".check");
-  if (command == check) out.add_at(command ? at + ".check" : at, "give exactly one of command and check");
+  const bool bus = out.given(at + ".bus");
+  if (command + check + bus != 1)
+    out.add_at(bus && command + check > 0 ? at + ".bus"
+               : command                  ? at + ".check"
+                                          : at,
+               "give exactly one of command, check and bus");
+  if (bus) check_bus(a, at, out);
   if (!check) return;
   if (a.role != agent_role::auditor)
     out.add_at(at + ".check", "only an auditor has checks to run; give a command");

@@ -45,7 +45,7 @@ struct shutdown_time {
 /// What an agent runs (`run:`). An auditor that gives checks and no `run` gets mode `check`; with a command, its checks
 /// are run as well.
 struct run_spec {
-  enum class mode { none, command, check };
+  enum class mode { none, command, check, bus };
   mode how = mode::none;
   std::vector<std::string> command;  ///< argv. argv[0] with a slash is relative to the config file's folder.
   std::map<std::string, std::string> env;
@@ -53,6 +53,9 @@ struct run_spec {
   std::int64_t line_bytes_max = 512 * 1024;
   std::int64_t memory_bytes_max = 0;  ///< Address space of the process; 0: unlimited.
   std::int64_t open_files_max = 256;
+  // Of mode bus.
+  milliseconds heartbeat{5'000};  ///< Of the programs that attach; one that misses three of them is gone.
+  std::int64_t programs_max = 16;
 };
 
 struct retry_policy {

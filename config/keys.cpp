@@ -132,11 +132,11 @@ constinit const mapping brief_keys{"brief", brief_table};
 constinit const mapping schedule_keys{"schedule", schedule_table};
 
 std::span<const mapping* const> all_mappings() noexcept {
-  static constexpr std::array<const mapping*, 17> all{
-      &company_keys,       &node_keys,      &fleet_keys, &defaults_keys,   &restart_backoff_keys,
-      &retry_backoff_keys, &supervise_keys, &retry_keys, &escalation_keys, &agent_keys,
-      &run_keys,           &output_keys,    &check_keys, &range_keys,      &brief_keys,
-      &schedule_keys,      &mode_keys};
+  static constexpr std::array<const mapping*, 18> all{
+      &company_keys,       &node_keys,      &fleet_keys,  &defaults_keys,   &restart_backoff_keys,
+      &retry_backoff_keys, &supervise_keys, &retry_keys,  &escalation_keys, &agent_keys,
+      &run_keys,           &bus_keys,       &output_keys, &check_keys,      &range_keys,
+      &brief_keys,         &schedule_keys,  &mode_keys};
   return all;
 }
 

@@ -88,6 +88,7 @@ extern const mapping retry_keys;
 extern const mapping escalation_keys;
 extern const mapping agent_keys;
 extern const mapping run_keys;
+extern const mapping bus_keys;
 extern const mapping output_keys;
 extern const mapping check_keys;
 extern const mapping range_keys;

@@ -242,8 +242,26 @@ constexpr std::array run_table{
         .doc = "Most open files of the process."},
     key{.name = "model", .supported = false},
     key{.name = "http", .supported = false},
-    key{.name = "bus", .supported = false},
+    key{.name = "bus",
+        .type = shape::mapping,
+        .inner = &bus_keys,
+        .doc = "Programs that attach over NATS take its tasks; may be empty: {}. Instead of command; not of an "
+               "auditor."},
     key{.name = "builtin", .supported = false}};
+
+constexpr std::array bus_table{
+    key{.name = "heartbeat",
+        .type = shape::duration,
+        .fallback = "5s",
+        .min = 100,
+        .max = 60'000,
+        .doc = "How often a program says that it lives; after three of these in silence its runs are given to others."},
+    key{.name = "programs_max",
+        .type = shape::integer,
+        .fallback = "16",
+        .min = 1,
+        .max = 1'000,
+        .doc = "Most programs attached at a time; one more is told busy."}};
 
 constexpr std::array output_table{
     key{.name = "key",
@@ -295,6 +313,7 @@ constinit const mapping retry_keys{"retry", retry_table};
 constinit const mapping escalation_keys{"on_escalation", escalation_table};
 constinit const mapping agent_keys{"agent", agent_table};
 constinit const mapping run_keys{"run", run_table};
+constinit const mapping bus_keys{"bus", bus_table};
 constinit const mapping output_keys{"output", output_table};
 constinit const mapping check_keys{"check", check_table};
 constinit const mapping range_keys{"range", range_table};

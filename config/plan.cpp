@@ -56,6 +56,10 @@ void add_backoff(values& all, const std::string& at, const backoff& b) {
 void add_run(values& all, const run_spec& run) {
   all.push_back({"run.command", exact(run.command), false});
   all.push_back({"run.check", yes_no(run.how == run_spec::mode::check)});
+  if (run.how == run_spec::mode::bus) {
+    all.push_back({"run.bus.heartbeat", duration_text(run.heartbeat)});
+    all.push_back({"run.bus.programs_max", std::to_string(run.programs_max)});
+  }
   for (const auto& [name, text] : run.env) all.push_back({"run.env." + name, "=" + text, false});
   all.push_back({"run.output_bytes_max", bytes_text(run.output_bytes_max)});
   all.push_back({"run.line_bytes_max", bytes_text(run.line_bytes_max)});

@@ -112,7 +112,13 @@ void read_run(const scope& keys, run_spec& out) {
   keys.read("line_bytes_max", out.line_bytes_max);
   keys.read("memory_bytes_max", out.memory_bytes_max);
   keys.read("open_files_max", out.open_files_max);
-  out.how = check ? run_spec::mode::check : out.command.empty() ? run_spec::mode::none : run_spec::mode::command;
+  if (keys.has("bus")) {
+    const auto bus = keys.inner("bus");
+    bus.read("heartbeat", out.heartbeat);
+    bus.read("programs_max", out.programs_max);
+  }
+  using kind = run_spec::mode;
+  out.how = check ? kind::check : !out.command.empty() ? kind::command : keys.has("bus") ? kind::bus : kind::none;
 }
 
 void read_agent(const agent_path& path, const scope& keys, const agent_defaults& defaults, std::vector<agent>& out) {

@@ -44,6 +44,8 @@ enum class errc : std::uint8_t {
   timed_out,          ///< The program ran past its time and was killed.
   lease_expired,      ///< The node that ran it was not heard from within the lease.
   node_lost,          ///< The node that ran it was restarted or lost.
+  worker_gone,        ///< The program that had claimed it over the bus was not heard from any more.
+  worker_failed,      ///< The program that had claimed it over the bus said that it failed.
   cancelled,          ///< A person or a policy cancelled it.
   audit_failed,       ///< An auditor found the output wrong.
   audit_overdue,      ///< No verdict came within the auditor's time.
@@ -54,7 +56,7 @@ enum class errc : std::uint8_t {
 
 template <>
 struct enum_names<errc> {
-  static constexpr std::array<std::pair<errc, std::string_view>, 33> value{{
+  static constexpr std::array<std::pair<errc, std::string_view>, 35> value{{
       {errc::none, "none"},
       {errc::bad_config, "bad_config"},
       {errc::bad_message, "bad_message"},
@@ -82,6 +84,8 @@ struct enum_names<errc> {
       {errc::timed_out, "timed_out"},
       {errc::lease_expired, "lease_expired"},
       {errc::node_lost, "node_lost"},
+      {errc::worker_gone, "worker_gone"},
+      {errc::worker_failed, "worker_failed"},
       {errc::cancelled, "cancelled"},
       {errc::audit_failed, "audit_failed"},
       {errc::audit_overdue, "audit_overdue"},

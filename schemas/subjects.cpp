@@ -57,6 +57,10 @@ std::string log(std::string_view company, const agent_path& path) {
   return join({"cadre.", company, ".log.", path.text});
 }
 
+std::string worker(std::string_view company, const agent_path& path, std::string_view verb) {
+  return join({"cadre.", company, ".worker.", path.text, ".", verb});
+}
+
 std::string heartbeat(std::string_view node) {
   return join({"cadre.node.", node, ".hb"});
 }

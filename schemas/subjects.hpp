@@ -20,6 +20,8 @@ std::string fire(std::string_view company, std::string_view schedule);
 std::string task(std::string_view company, std::string_view mode);
 std::string brief(std::string_view company);
 std::string log(std::string_view company, const agent_path& path);
+/// cadre.COMPANY.worker.PATH.VERB: what a program that works for an agent asks; `*` for every verb.
+std::string worker(std::string_view company, const agent_path& path, std::string_view verb);
 std::string heartbeat(std::string_view node);  ///< cadre.node.NODE.hb; `*` for all.
 std::string control(std::string_view node);    ///< cadre.node.NODE.ctl
 

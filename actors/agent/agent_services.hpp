@@ -8,6 +8,7 @@
 #include <caf/actor.hpp>
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,7 +29,10 @@ struct agent_services {
   caf::actor reporter;      ///< node_reporter
   caf::actor audit_reader;  ///< audit_reader (detached; blocks on the database)
   std::shared_ptr<process_host> processes;
-  std::shared_ptr<bus::connection> bus;    ///< Null in tests without a bus: auditors then hear nothing.
+  std::shared_ptr<bus::connection> bus;  ///< Null in tests without a bus: auditors then hear nothing.
+  /// Answers a program that works for an agent over the bus; may be empty where `bus` is null.
+  /// Errors: those of connection::publish_plain.
+  std::function<result<void>(const std::string& to, const std::string& text)> answer_program;
   std::map<std::string, std::string> env;  ///< For every agent's process: how to reach this company's data.
 };
 

@@ -16,6 +16,7 @@ protocol_options options_for(const config::agent& agent) {
   for (const auto& output : agent.outputs) o.datasets.push_back(output.dataset);
   o.line_bytes_max = agent.run.line_bytes_max;
   o.output_bytes_max = agent.run.output_bytes_max;
+  o.attached = agent.run.how == config::run_spec::mode::bus;
   return o;
 }
 
@@ -51,6 +52,31 @@ run_machine::actions run_machine::on_exit(const exit_info& exit) {
   exited_ = true;
   stderr_tail_ = exit.stderr_tail;
   ending_ = reader_.finish(exit);
+  settle(out);
+  return out;
+}
+
+result<run_machine::actions> run_machine::on_report(std::string_view lines) {
+  if (over_ || killed_ || exited_) return fail(errc::stale_attempt, "the run has ended");
+  auto ahead = reader_;
+  const auto items = ahead.feed(lines);
+  if (ahead.error()) return tl::unexpected{*ahead.error()};
+  reader_ = std::move(ahead);
+  actions out;
+  for (const auto& item : items) take(out, item);
+  if (!reader_.responded() && !reader_.failed()) return out;
+  exit_info ended;
+  if (reader_.failed()) ended.stderr_tail = reader_.failed()->log;
+  for (auto& next : on_exit(ended)) out.push_back(std::move(next));
+  return out;
+}
+
+run_machine::actions run_machine::on_gone(failure why) {
+  actions out;
+  if (over_ || exited_) return out;
+  exited_ = true;
+  if (!first_error_) first_error_ = why;
+  ending_ = tl::unexpected{std::move(why)};
   settle(out);
   return out;
 }
@@ -183,7 +209,8 @@ void run_machine::settle(actions& out) {
     f.run = grant_.run;
     f.error = *first_error_;
     f.stderr_tail = stderr_tail_;
-    f.retryable = worth_retrying(first_error_->code);
+    f.retryable = first_error_->code == errc::worker_failed && reader_.failed() ? reader_.failed()->retryable
+                                                                                : worth_retrying(first_error_->code);
     send(out, std::move(f), stderr_tail_.size());
   } else {
     if (!pending_.empty()) return;

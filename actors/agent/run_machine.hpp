@@ -38,6 +38,13 @@ class run_machine {
 
   actions on_stdout(std::string_view bytes);
   actions on_exit(const exit_info& exit);
+  /// Whole lines of a program that is attached over the bus and hears what was wrong with them: all are taken, or none.
+  /// The run ends with a response or failure among them, as a process does by exiting. Errors: bad_output and too_large
+  /// as of the protocol reader, after which the run goes on as if nothing had been said; stale_attempt: the run has
+  /// ended, or is being ended.
+  result<actions> on_report(std::string_view lines);
+  /// Nothing more will come of an attached program: the run fails with `why`. Nothing if it had ended before.
+  actions on_gone(failure why);
   /// The writer's answer to a command of this run. Commands answered `busy` or `in_doubt` are sent again.
   actions on_outcome(const outcome& answer);
   /// The writer says that the run is not wanted any more.
@@ -46,6 +53,8 @@ class run_machine {
   actions on_stop(std::string_view reason);
 
   [[nodiscard]] const run_grant& grant() const noexcept { return grant_; }
+  /// The run goes on, and everything that it said is durable.
+  [[nodiscard]] bool waits_for_more() const noexcept { return !exited_ && !killed_ && !over_ && pending_.empty(); }
 
  private:
   void send(actions& out, command_body body, std::size_t bytes);

@@ -2,6 +2,7 @@
 #include "config/cron.hpp"
 #include "orders.hpp"
 #include "print.hpp"
+#include "programs.hpp"
 #include "schemas/json.hpp"
 
 #include <iostream>
@@ -23,6 +24,8 @@ int show(const fleet_options& fleet, const std::string& path) {
   auto agent = json::parse(s.row(queries::agent(s.company(), path), "agent " + path));
   agent["events"] = json::parse(s.rows(queries::agent_events(s.company(), path, history_rows)));
   agent["runs"] = json::parse(s.rows(queries::agent_runs(s.company(), path, history_rows)));
+  if (agent["state"] == "running" && agent["role"] != "auditor")
+    if (const auto said = programs_of(s, path); !said.is_null()) agent["programs"] = said["programs"];
   if (fleet.json) {
     print_json(agent);
     return exit_ok;
@@ -39,6 +42,12 @@ int show(const fleet_options& fleet, const std::string& path) {
                        {"changed", "changed_at"},
                        {"refused of older lives", "refused"},
                        {"last refused", "refused_at"}});
+  if (agent.contains("programs")) {
+    std::cout << "\n";
+    print_table(agent["programs"],
+                {{"PROGRAM", "name"}, {"ATTACHED MS", "attached_ms"}, {"SILENT MS", "silent_ms"}, {"RUNS", "runs"}},
+                "no program attached: its tasks stay queued (see `cadre worker --help`)");
+  }
   std::cout << "\n";
   print_table(agent["runs"],
               {{"STARTED", "started_at"},

@@ -16,6 +16,7 @@ void add_status_commands(const application& a);      ///< status, org, data, bra
 void add_task_commands(const application& a);        ///< task
 void add_agent_commands(const application& a);       ///< agent, schedule
 void add_escalation_commands(const application& a);  ///< inbox, escalation, brief
+void add_worker_command(const application& a);       ///< worker
 void add_drain_command(const application& a);        ///< drain
 void add_drill_commands(const application& a);       ///< drill
 void add_config_commands(const application& a);      ///< config, db, version, completion

@@ -28,6 +28,7 @@ int run(int argc, char** argv) {
   add_task_commands(a);
   add_agent_commands(a);
   add_escalation_commands(a);
+  add_worker_command(a);
   add_drain_command(a);
   add_drill_commands(a);
   add_config_commands(a);

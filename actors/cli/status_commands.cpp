@@ -1,6 +1,7 @@
 #include "actors/node/bus_link.hpp"
 #include "commands.hpp"
 #include "print.hpp"
+#include "programs.hpp"
 #include "schemas/codec.hpp"
 #include "schemas/json.hpp"
 #include "schemas/subjects.hpp"
@@ -63,6 +64,7 @@ json troubles_of(session& s, json& status) {
     troubles.push_back({{"what", "no_leader"}, {"why", "nobody leads"}});
   try {
     ask_nodes(s.bus(), status["nodes"]);
+    add_programs(s, status["agents"]);
   } catch (const command_error& e) {
     troubles.push_back({{"what", "bus"}, {"why", e.message}});
   }
@@ -87,6 +89,7 @@ json status_of(session& s) {
     throw command_error{all.error().code == errc::unreachable ? exit_unreachable : exit_findings, all.error().message};
   auto status = json::parse(*all);
   status["company"] = s.company();
+  status["nats_url"] = bus::without_login(s.options().nats);
   status["leader"] = status["leader"].empty() ? json(nullptr) : status["leader"].front();
   status["followers"] = json::array();
   for (const auto& node : status["nodes"]) {
@@ -137,7 +140,11 @@ int status(const fleet_options& fleet) {
                 << all["servers"][i]["state"].get<std::string>();
     std::cout << "\n";
   }
-  std::cout << "agents   " << count_by_state(all["agents"]) << "\ntasks    ";
+  std::cout << "agents   " << count_by_state(all["agents"]) << "\n";
+  for (const auto& agent : all["agents"])
+    if (agent.contains("programs") && agent["programs"].empty())
+      std::cout << "WORKER   " << agent["path"].get<std::string>() << ": no program attached\n";
+  std::cout << "tasks    ";
   if (all["tasks"].empty()) std::cout << "none";
   for (std::size_t i = 0; i < all["tasks"].size(); ++i)
     std::cout << (i ? ", " : "") << all["tasks"][i]["tasks"] << " " << cell(all["tasks"][i]["status"]);

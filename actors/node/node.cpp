@@ -93,6 +93,9 @@ class running_node {
     services->node = o.name;
     services->life = who.life;
     services->bus = bus_;
+    services->answer_program = [bus = bus_](const std::string& to, const std::string& text) {
+      return bus->publish_plain(to, text);
+    };
     services->env = environment_of(o);
     services->processes = processes_ =
         std::make_shared<process_host>(process_host_options{o.state + "/scratch/" + o.name, 64});

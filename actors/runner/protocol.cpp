@@ -16,6 +16,8 @@ using nlohmann::json;
 
 constexpr std::size_t dataset_bytes_max = 100;
 constexpr std::size_t finding_text_bytes_max = 1024;
+constexpr std::size_t failure_text_bytes_max = 4096;
+constexpr std::size_t failure_log_bytes_max = 8192;
 
 tl::unexpected<failure> wrong(std::string why) {
   return fail(errc::bad_output, std::move(why));
@@ -221,6 +223,26 @@ result<response> read_response(const json& line, const protocol_options& options
   return r;
 }
 
+result<said_failure> read_failure(const json& line) {
+  said_failure f;
+  auto code = text_at(line, "code", "failed");
+  if (!code) return tl::unexpected{code.error()};
+  if (code->empty() || code->size() > dataset_bytes_max) return wrong("\"code\" must be a name of 1 to 100 bytes");
+  auto message = text_at(line, "message");
+  if (!message) return tl::unexpected{message.error()};
+  if (message->empty()) return wrong("a failure needs \"message\"");
+  auto log = text_at(line, "log");
+  if (!log) return tl::unexpected{log.error()};
+  if (const auto retryable = line.find("retryable"); retryable != line.end()) {
+    if (!retryable->is_boolean()) return wrong("\"retryable\" must be true or false");
+    f.retryable = retryable->get<bool>();
+  }
+  f.code = clean_text(*code);
+  f.message = clean_text(message->substr(0, failure_text_bytes_max));
+  f.log = clean_text(log->substr(log->size() - std::min(log->size(), failure_log_bytes_max)));
+  return f;
+}
+
 result<progress_line> read_progress(json line) {
   line.erase("type");
   return progress_line{{line.dump()}};
@@ -243,6 +265,7 @@ void protocol_reader::refuse(errc code, std::string_view line, const std::string
 void protocol_reader::read_line(std::string_view line, std::vector<protocol_item>& items) {
   if (is_blank(line)) return;
   if (response_) return refuse(errc::bad_output, line, "nothing may follow the response");
+  if (failed_) return refuse(errc::bad_output, line, "nothing may follow the failure");
   auto parsed = parse_json(line);
   if (!parsed) return refuse(errc::bad_output, line, parsed.error().message);
   if (!parsed->is_object()) return refuse(errc::bad_output, line, "a line must be an object");
@@ -272,6 +295,10 @@ void protocol_reader::read_line(std::string_view line, std::vector<protocol_item
     auto end = read_response(*parsed, options_);
     if (!end) return refuse(errc::bad_output, line, end.error().message);
     response_ = *std::move(end);
+  } else if (*type == "failure" && options_.attached) {
+    auto end = read_failure(*parsed);
+    if (!end) return refuse(errc::bad_output, line, end.error().message);
+    failed_ = *std::move(end);
   } else {
     refuse(errc::bad_output, line, type->empty() ? "a line needs \"type\"" : "unknown \"type\"");
   }
@@ -332,6 +359,7 @@ result<response> protocol_reader::finish(const exit_info& exit) const {
       break;
   }
   if (exit.code != 0) return fail(errc::exit_code, "exit code " + std::to_string(exit.code) + so_far);
+  if (failed_) return fail(errc::worker_failed, failed_->code + ": " + failed_->message);
   if (!is_blank(partial_))
     return fail(errc::bad_output,
                 "line " + std::to_string(lines_ + 1) + ": the last line has no newline: " + quote_bytes(partial_));

@@ -68,9 +68,18 @@ struct response {
   json_text recommendations{"[]"};
 };
 
+/// `{"type":"failure"}`: what a run ends with that has no exit code to fail by.
+struct said_failure {
+  std::string code;  ///< As the program names it; `failed` if it does not.
+  std::string message;
+  std::string log;        ///< At most 8 KiB of its log.
+  bool retryable = true;  ///< False: the same task would only fail again.
+};
+
 /// What a reader is told about the run whose output it reads.
 struct protocol_options {
   bool audit = false;                 ///< True: findings are allowed, and outputs are not.
+  bool attached = false;              ///< True: a program without an exit code, so a failure line may end the run.
   std::vector<std::string> datasets;  ///< Outputs may name these only. Empty: any.
   std::int64_t line_bytes_max = 512 * 1024;
   std::int64_t output_bytes_max = 16 * 1024 * 1024;
@@ -97,12 +106,16 @@ class protocol_reader {
   /// True once the response was read.
   [[nodiscard]] bool responded() const noexcept { return response_.has_value(); }
 
+  /// The failure line, once it was read; only of an attached program.
+  [[nodiscard]] const std::optional<said_failure>& failed() const noexcept { return failed_; }
+
   /// Lines completed so far.
   [[nodiscard]] std::int64_t lines() const noexcept { return lines_; }
 
   /// The end of the run: its response, or the one error that names what went wrong first. In this order: error(), then
-  /// how the process ended (command_not_found, timed_out, cancelled, signalled, exit_code), then bad_output for an
-  /// unfinished last line, then no_response. An audit has passed if this succeeds and no finding was emitted.
+  /// how the process ended (command_not_found, timed_out, cancelled, signalled, exit_code), then worker_failed if it
+  /// said so, then bad_output for an unfinished last line, then no_response. An audit has passed if this succeeds and
+  /// no finding was emitted.
   [[nodiscard]] result<response> finish(const exit_info& exit) const;
 
  private:
@@ -117,6 +130,7 @@ class protocol_reader {
   std::int64_t findings_ = 0;
   std::map<std::string, std::string> metrics_;
   std::optional<response> response_;
+  std::optional<said_failure> failed_;
   std::optional<failure> error_;
 };
 

@@ -18,8 +18,9 @@ std::string moment(timestamp t) {
 }  // namespace
 
 std::string request_line(const run_request& r) {
-  return R"({"op":"run","company":)" + text(r.company) + R"(,"agent":)" + text(r.agent.text) + R"(,"role":)" +
-         text(to_text(r.role)) + R"(,"task":{"id":)" + text(r.task.text) + R"(,"attempt":)" +
+  const auto run = r.run.empty() ? std::string{} : R"("run":)" + text(r.run.text) + ",";
+  return R"({"op":"run",)" + run + R"("company":)" + text(r.company) + R"(,"agent":)" + text(r.agent.text) +
+         R"(,"role":)" + text(to_text(r.role)) + R"(,"task":{"id":)" + text(r.task.text) + R"(,"attempt":)" +
          std::to_string(r.attempt) + R"(,"mode":)" + text(r.mode) + R"(,"title":)" + text(r.title) + R"(,"payload":)" +
          on_one_line(r.payload) + R"(},"brain":)" + on_one_line(r.brain) + R"(,"deadline":)" + moment(r.deadline) +
          "}\n";

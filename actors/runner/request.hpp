@@ -15,6 +15,7 @@ namespace cadre::actors {
 
 /// `op: run`.
 struct run_request {
+  run_id run;  ///< Only said where it is not empty: to a program that must name it.
   std::string company;
   agent_path agent;
   agent_role role = agent_role::worker;

@@ -302,3 +302,42 @@ BOOST_AUTO_TEST_CASE(what_is_too_large_is_not_sent) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(plain_messages)
+
+BOOST_AUTO_TEST_CASE(they_go_as_they_are_and_come_as_they_came) {
+  const auto company = random_company();
+  const auto serving = connect(company);
+  const auto asking = connect(company);
+  const auto subject = "cadre." + company + ".worker.ceo.a.echo";
+  // Of any size that the server lets pass: the handler judges it.
+  auto heard = serving->subscribe_plain(subject, [serving](const plain_message& m) {
+    must(!m.reply_to.empty());
+    const auto text = m.body.size() > 1'000 ? std::to_string(m.body.size()) : std::string{m.body};
+    must(serving->publish_plain(std::string{m.reply_to}, "{\"said\":" + text + "}").has_value());
+  });
+  BOOST_REQUIRE(heard);
+  BOOST_REQUIRE(serving->flush(5s));
+  const auto answer = asking->request_plain_wait(subject, "[1,2]", 5s);
+  BOOST_REQUIRE(answer);
+  BOOST_TEST(*answer == "{\"said\":[1,2]}");
+  const std::string large(1024 * 1024, 'x');
+  const auto judged = asking->request_plain_wait(subject, large, 5s);
+  BOOST_REQUIRE(judged);
+  BOOST_TEST(*judged == "{\"said\":1048576}");
+  for (const auto& refused : {asking->request_plain_wait(subject, large + "x", 5s).error(),
+                              asking->publish_plain(subject, large + "x").error()})
+    BOOST_TEST((refused.code == errc::too_large));
+}
+
+BOOST_AUTO_TEST_CASE(nobody_there_is_known_at_once) {
+  const auto company = random_company();
+  const auto c = connect(company);
+  const auto begun = std::chrono::steady_clock::now();
+  const auto answer = c->request_plain_wait("cadre." + company + ".worker.ceo.a.claim", "{}", 60s);
+  BOOST_REQUIRE(!answer);
+  BOOST_TEST((answer.error().code == errc::unreachable));
+  BOOST_TEST((std::chrono::steady_clock::now() - begun < 30s));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -451,3 +451,52 @@ BOOST_AUTO_TEST_CASE(a_paused_process_can_still_be_stopped) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(run_machine_attached)
+
+struct attached_script : run_script {
+  attached_script()
+      : run_script{[] {
+          auto a = agent();
+          a.run.how = config::run_spec::mode::bus;
+          return a;
+        }()} {}
+
+  std::string report(const std::string& lines) {
+    const auto taken = machine.on_report(lines);
+    return taken ? note(*taken) : std::string{to_text(taken.error().code)};
+  }
+  std::string gone() { return note(machine.on_gone({errc::worker_gone, "silent"})); }
+};
+
+BOOST_AUTO_TEST_CASE(reports_are_taken_whole_or_not_at_all) {
+  attached_script s;
+  BOOST_CHECK_EQUAL(s.report(journal_line_of("a") + "nonsense\n"), "bad_output");
+  BOOST_CHECK(s.machine.waits_for_more());
+  BOOST_CHECK_EQUAL(s.report(journal_line_of("b")), "journal 1 b");
+  BOOST_CHECK(!s.machine.waits_for_more());
+  s.commit(0);
+  BOOST_CHECK(s.machine.waits_for_more());
+  BOOST_CHECK_EQUAL(s.report(std::string{end_line}), R"(complete {"n":1} [] ["rest"])");
+  BOOST_CHECK_EQUAL(s.report(journal_line_of("c")), "stale_attempt");
+  BOOST_CHECK_EQUAL(s.commit(1), "over");
+}
+
+BOOST_AUTO_TEST_CASE(a_program_that_is_gone_fails_the_run_once) {
+  attached_script s;
+  s.report(journal_line_of("a"));
+  BOOST_CHECK_EQUAL(s.gone(), "fail worker_gone again");
+  BOOST_CHECK_EQUAL(s.gone(), "");
+  BOOST_CHECK_EQUAL(s.report(std::string{end_line}), "stale_attempt");
+  BOOST_CHECK_EQUAL(s.commit(0), "");
+  BOOST_CHECK_EQUAL(s.commit(1), "over worker_gone");
+}
+
+BOOST_AUTO_TEST_CASE(who_goes_after_the_response_has_succeeded) {
+  attached_script s;
+  s.report(std::string{end_line});
+  BOOST_CHECK_EQUAL(s.gone(), "");
+  BOOST_CHECK_EQUAL(s.commit(0), "over");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -368,4 +368,30 @@ BOOST_AUTO_TEST_CASE(each_way_to_end_has_its_name) {
   BOOST_TEST(starts_with(ending("x\n", late), "bad_output"));
 }
 
+BOOST_AUTO_TEST_CASE(only_an_attached_program_may_say_that_it_failed) {
+  const std::string said = R"({"type":"failure","code":"no_disk","message":"full","log":"tail","retryable":false})"
+                           "\n";
+  protocol_options options;
+  protocol_reader command{options};
+  command.feed(said);
+  BOOST_REQUIRE(command.error().has_value());
+  BOOST_TEST(starts_with(command.error()->message, "line 1: unknown \"type\""));
+  options.attached = true;
+  const auto read = [&](const std::string& text) {
+    protocol_reader reader{options};
+    reader.feed(text);
+    return reader;
+  };
+  const auto reader = read(said);
+  BOOST_REQUIRE(reader.failed().has_value());
+  BOOST_TEST(reader.failed()->log == "tail");
+  BOOST_TEST(!reader.failed()->retryable);
+  const auto ended = reader.finish(exited(0));
+  BOOST_REQUIRE(!ended.has_value());
+  BOOST_TEST((ended.error() == failure{errc::worker_failed, "no_disk: full"}));
+  BOOST_TEST(read(said + "{\"type\":\"response\"}\n").error()->message.find("nothing may follow") != std::string::npos);
+  BOOST_TEST(read("{\"type\":\"failure\"}\n").error()->message.find("needs \"message\"") != std::string::npos);
+  BOOST_TEST(read("{\"type\":\"failure\",\"message\":\"m\",\"retryable\":1}\n").error().has_value());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -48,7 +48,14 @@ BOOST_AUTO_TEST_CASE(runs) {
   const auto bad = [&](const char* by, const char* key, const char* message) {
     expect({fetch_run, by, (at + key).c_str(), message});
   };
-  bad("~run: {}", "", "give exactly one of command and check");
+  bad("~run: {}", "", "give exactly one of command, check and bus");
+  bad("run: {command: [sh], ~bus: {}}", ".bus", "give exactly one of command, check and bus");
+  bad("run: {~bus: sh}", ".bus", "found `sh`; allowed: a mapping of heartbeat, programs_max");
+  bad("run: {bus: {~heartbeat: 1ms}}", ".bus.heartbeat", "from 100ms to 1m");
+  bad("run: {bus: {~beat: 1s}}", ".bus.beat", "unknown key");
+  bad("run: {bus: {~programs_max: 0}}", ".bus.programs_max", "from 1 to 1000");
+  bad("run: {bus: {}, ~open_files_max: 32}", ".open_files_max", "has no meaning beside bus");
+  bad("run: {bus: {}, ~env: {A: b}}", ".env", "has no meaning beside bus");
   bad("~run: sh", "", "found `sh`; allowed: a mapping of command, check, env");
   bad("run: {~command: []}", ".command", "the list has 0 items; allowed: 1 to 256");
   bad("run: {~command: sh -c true}", ".command", "allowed: a list: a program and its arguments");
@@ -139,7 +146,9 @@ BOOST_AUTO_TEST_CASE(auditors) {
                    "the auditor declares no checks");
   expect_of_second(
       "second: {role: auditor, audits: [ceo.data.ingest], checks: [{unique: [a]}], run: {command: [sh], ~check: true}}",
-      ".run.check", "give exactly one of command and check");
+      ".run.check", "give exactly one of command, check and bus");
+  expect_of_second("second: {role: auditor, audits: [ceo.data.ingest], checks: [{unique: [a]}], run: {~bus: {}}}",
+                   ".run.bus", "an auditor takes no programs over the bus");
   expect_of_second("second: {role: auditor, audits: [~ceo.data.audit], checks: [{unique: [a]}]}", ".audits[0]",
                    "ceo.data.audit is an auditor and writes nothing");
   expect_of_second("second: {role: auditor, audits: [ceo.data.ingest], ~within: 0s, checks: [{unique: [a]}]}",

@@ -18,6 +18,7 @@ BOOST_AUTO_TEST_CASE(subjects_are_as_documented) {
   BOOST_TEST(subjects::task("acme", "ingest") == "cadre.acme.task.ingest");
   BOOST_TEST(subjects::brief("acme") == "cadre.acme.brief");
   BOOST_TEST(subjects::log("acme", path) == "cadre.acme.log.ceo.data.ingest");
+  BOOST_TEST(subjects::worker("acme", path, "claim") == "cadre.acme.worker.ceo.data.ingest.claim");
   BOOST_TEST(subjects::heartbeat("one") == "cadre.node.one.hb");
   BOOST_TEST(subjects::heartbeat("*") == "cadre.node.*.hb");
   BOOST_TEST(subjects::control("one") == "cadre.node.one.ctl");
