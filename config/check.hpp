@@ -43,6 +43,8 @@ void check_branches(const company& c, const agent_index& agents, findings& out);
 void check_pools(const company& c, const agent_index& agents, findings& out);
 /// The agent that does the work never blesses it, and all work is looked at.
 void check_audits(const company& c, const agent_index& agents, findings& out);
+/// `modes`: somebody claims them.
+void check_modes(const company& c, findings& out);
 /// Every schedule is watched by another agent than it runs.
 void check_schedules(const company& c, const agent_index& agents, findings& out);
 /// Every program can be executed. Blocks on the file system.

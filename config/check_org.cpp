@@ -142,6 +142,7 @@ void check(const company& c, findings& out) {
   check_branches(c, agents, out);
   check_pools(c, agents, out);
   check_audits(c, agents, out);
+  check_modes(c, out);
   check_schedules(c, agents, out);
   check_commands(c, out);
 }

@@ -123,6 +123,10 @@ values values_of(const schedule& s) {
           {"payload", s.payload.text, false}};
 }
 
+values values_of(const mode_rule& m) {
+  return {{"concurrency", std::to_string(m.concurrency)}, {"per_key", std::to_string(m.per_key)}};
+}
+
 values values_of(const brief_rule& b) {
   return {{"cron", b.cron}, {"tz", b.tz}, {"watcher", b.watcher.text}};
 }
@@ -233,6 +237,7 @@ std::vector<plan_step> plan(const company& before, const company& after) {
   if (!changed.keys.empty()) steps.push_back({"company-change", after.name, changed.text});
   plan_named("node", before.nodes, after.nodes, steps);
   plan_agents(before, after, steps);
+  plan_named("mode", before.modes, after.modes, steps);
   plan_brief(before, after, steps);
   plan_named("schedule", before.schedules, after.schedules, steps);
   return steps;

@@ -40,6 +40,9 @@ int show(const fleet_options& fleet, const std::string& path) {
                        {"restarts", "restarts"},
                        {"last cause", "last_cause"},
                        {"changed", "changed_at"},
+                       {"paused", "paused_at"},
+                       {"paused by", "paused_by"},
+                       {"because", "paused_reason"},
                        {"refused of older lives", "refused"},
                        {"last refused", "refused_at"}});
   if (agent.contains("programs")) {
@@ -84,6 +87,7 @@ int list(const fleet_options& fleet) {
                  {"EPOCH", "epoch"},
                  {"RESTARTS", "restarts"},
                  {"RUNS", "active_runs"},
+                 {"PAUSED", "paused_at"},
                  {"LAST CAUSE", "last_cause"}},
                 "no agents");
   }
@@ -183,6 +187,8 @@ void add_agent_commands(const application& a) {
     sub.add("PATH", *path, "The agent").required();
     sub.does([=, o = std::string{order}] { return operate(a.fleet, o, *path); });
   }
+
+  add_agent_pauses(agent, a.fleet);
 
   auto schedule = a.app.add_command("schedule", "List schedules with their last and next fires");
   schedule.needs_a_command();

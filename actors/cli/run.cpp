@@ -27,6 +27,7 @@ int run(int argc, char** argv) {
   add_status_commands(a);
   add_task_commands(a);
   add_agent_commands(a);
+  add_mode_commands(a);
   add_escalation_commands(a);
   add_worker_command(a);
   add_drain_command(a);

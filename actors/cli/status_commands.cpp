@@ -83,6 +83,7 @@ json status_of(session& s) {
                                   {"earlier_reigns", queries::earlier_reigns(s.company(), reigns_shown)},
                                   {"nodes", queries::nodes(s.company())},
                                   {"agents", queries::agents(s.company())},
+                                  {"modes", queries::modes(s.company())},
                                   {"tasks", queries::task_counts(s.company())},
                                   {"inbox", queries::inbox(s.company())}});
   if (!all)
@@ -144,6 +145,14 @@ int status(const fleet_options& fleet) {
   for (const auto& agent : all["agents"])
     if (agent.contains("programs") && agent["programs"].empty())
       std::cout << "WORKER   " << agent["path"].get<std::string>() << ": no program attached\n";
+  const auto say_paused = [](const std::string& what, const json& row) {
+    if (row["paused_at"].is_null()) return;
+    std::cout << "PAUSED   " << what << " since " << cell(row["paused_at"]) << " by " << cell(row["paused_by"]);
+    if (!row["paused_reason"].empty()) std::cout << ": " << cell(row["paused_reason"]);
+    std::cout << "\n";
+  };
+  for (const auto& agent : all["agents"]) say_paused(agent["path"].get<std::string>(), agent);
+  for (const auto& mode : all["modes"]) say_paused("mode " + mode["name"].get<std::string>(), mode);
   std::cout << "tasks    ";
   if (all["tasks"].empty()) std::cout << "none";
   for (std::size_t i = 0; i < all["tasks"].size(); ++i)

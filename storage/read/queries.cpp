@@ -131,10 +131,25 @@ query nodes(const std::string& company) {
       {company}};
 }
 
+query modes(const std::string& company) {
+  return {
+      "SELECT m.name, m.concurrency, m.per_key, m.paused_at, m.paused_by, m.paused_reason, "
+      "(SELECT count(*) FROM cadre.agent a WHERE a.company = $1 AND a.mode = m.name AND NOT a.retired) AS agents, "
+      "coalesce(q.tasks, 0) AS queued, coalesce(r.runs, 0) AS active FROM cadre.mode m "
+      "LEFT JOIN (SELECT mode, count(*) AS tasks FROM cadre.task WHERE company = $1 AND lane IS NOT NULL GROUP BY "
+      "mode) q "
+      "ON q.mode = m.name "
+      "LEFT JOIN (SELECT a.mode, count(*) AS runs FROM cadre.active_run r JOIN cadre.agent a ON a.company = r.company "
+      "AND a.path = r.agent WHERE r.company = $1 GROUP BY a.mode) r ON r.mode = m.name "
+      "WHERE m.company = $1 AND NOT m.retired ORDER BY m.name",
+      {company}};
+}
+
 query agents(const std::string& company) {
   return {
       "SELECT a.path, a.role, a.about, a.mode, a.reports_to, a.nodes, a.node, a.state, a.epoch, a.restarts, "
-      "a.last_reason, a.last_cause, a.changed_at, coalesce(r.active_runs, 0) AS active_runs FROM cadre.agent a LEFT "
+      "a.last_reason, a.last_cause, a.changed_at, a.paused_at, a.paused_by, a.paused_reason, coalesce(r.active_runs, "
+      "0) AS active_runs FROM cadre.agent a LEFT "
       "JOIN "
       "(SELECT agent, count(*) AS active_runs FROM cadre.active_run WHERE company = $1 GROUP BY agent) r "
       "ON r.agent = a.path WHERE a.company = $1 AND NOT a.retired ORDER BY a.position",
@@ -144,7 +159,8 @@ query agents(const std::string& company) {
 query agent(const std::string& company, const std::string& path) {
   return {
       "SELECT a.path, a.role, a.about, a.mode, a.reports_to, a.nodes, a.node, a.state, a.epoch, a.restarts, "
-      "a.last_reason, a.last_cause, a.changed_at, a.retired, s.refused, s.refused_at FROM cadre.agent a, LATERAL ("
+      "a.last_reason, a.last_cause, a.changed_at, a.paused_at, a.paused_by, a.paused_reason, a.retired, s.refused, "
+      "s.refused_at FROM cadre.agent a, LATERAL ("
       "SELECT count(*) AS refused, max(at) AS refused_at FROM cadre.stale_command "
       "WHERE company = a.company AND sender = a.path) s WHERE a.company = $1 AND a.path = $2",
       {company, path}};

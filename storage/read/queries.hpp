@@ -40,6 +40,8 @@ query leader(const std::string& company);
 /// Reigns before the present one, latest first. end_reason: why it ended, if its leader could still say so.
 query earlier_reigns(const std::string& company, std::int64_t limit);
 query nodes(const std::string& company);
+/// The modes that agents claim, with their limits, whether they are paused, and what waits and runs.
+query modes(const std::string& company);
 query agents(const std::string& company);
 query agent(const std::string& company, const std::string& path);
 query agent_events(const std::string& company, const std::string& path, std::int64_t limit);

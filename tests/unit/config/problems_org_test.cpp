@@ -228,6 +228,16 @@ BOOST_AUTO_TEST_CASE(needs_in_a_circle) {
              std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(modes) {
+  const auto bad = [&](const char* by, const char* key, const char* message) {
+    expect({"schedules:", by, key, message});
+  };
+  bad("modes:\n  ~ingst: {concurrency: 2}\nschedules:", "modes.ingst", "did you mean `ingest`?");
+  bad("modes:\n  ingest: {~per_key: 0}\nschedules:", "modes.ingest.per_key", "from 1 to");
+  bad("modes:\n  ingest: {~concurrency: -1}\nschedules:", "modes.ingest.concurrency", "from 0 to");
+  bad("modes:\n  ingest: {~limit: 1}\nschedules:", "modes.ingest.limit", "unknown key");
+}
+
 BOOST_AUTO_TEST_CASE(schedules_and_the_brief) {
   const auto bad = [&](const char* by, const char* key, const char* message) { expect({hourly, by, key, message}); };
   bad("~hourly: {agent: ceo.data.ingest, cron: '@daily'}", "schedules.hourly.watcher", "is required and missing");
