@@ -148,6 +148,13 @@ CREATE TABLE cadre.brain_history (
 
 -- Tasks and runs -------------------------------------------------------------------------------------------------
 
+-- Tasks, runs and the journal are partitioned by the month that an id of version 7 was made in, so that what is long
+-- over goes as a whole; 0002_retention.sql makes the partitions. A unique key must hold the column that is partitioned by,
+-- and nothing refers to a partitioned table: a foreign key would look for its row in every partition, for every row that
+-- is written, and a partition could not go without a search of all that refer to it. What such keys promised, the
+-- writer's own statements do: a run is made from the row of the task that the same transaction made active, an output
+-- from a run that the writer holds as active, and a dependency after its task was looked up.
+--
 -- Indexes begin with what tells rows apart, not with the company, which all rows may share: while a table is young and
 -- has no statistics, the planner would take an index that begins with the company and read all of it.
 CREATE TABLE cadre.task (
@@ -180,8 +187,7 @@ CREATE TABLE cadre.task (
   FOREIGN KEY (company, agent) REFERENCES cadre.agent (company, path),
   CHECK ((status = 'blocked') = (blocked_reason IS NOT NULL)),
   CHECK ((status IN ('complete', 'failed', 'superseded', 'stale')) = (finished_at IS NOT NULL))
-);
-CREATE UNIQUE INDEX task_idempotency ON cadre.task (idempotency_key, company) WHERE idempotency_key IS NOT NULL;
+) PARTITION BY RANGE (id);
 -- The backlog in the order in which it is taken, by lane: the tasks of one agent, or those of a mode that name none.
 CREATE INDEX task_ready ON cadre.task (coalesce(agent, '@' || mode), priority, created_at, id, company)
   WHERE status = 'queued';
@@ -190,13 +196,21 @@ CREATE INDEX task_deadline ON cadre.task (deadline, company)
   WHERE status IN ('draft', 'queued', 'blocked') AND deadline IS NOT NULL;
 CREATE INDEX task_by_schedule ON cadre.task (schedule, company) WHERE schedule IS NOT NULL;
 
+-- Which task an idempotency key stands for. It outlives its task by as long as tasks are kept, so that a repeat is known
+-- as one for that long.
+CREATE TABLE cadre.task_key (
+  company         text        NOT NULL,
+  idempotency_key text        NOT NULL,
+  task            uuid        NOT NULL,
+  at              timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (idempotency_key, company)
+);
+
 CREATE TABLE cadre.task_dependency (
   company    text NOT NULL,
   task       uuid NOT NULL,
   depends_on uuid NOT NULL,
   PRIMARY KEY (task, depends_on, company),
-  FOREIGN KEY (company, task) REFERENCES cadre.task (company, id),
-  FOREIGN KEY (company, depends_on) REFERENCES cadre.task (company, id),
   CHECK (task <> depends_on)
 );
 CREATE INDEX task_dependents ON cadre.task_dependency (depends_on, company);
@@ -251,11 +265,10 @@ CREATE TABLE cadre.run (
   stderr_tail     text,
   started_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   ended_at        timestamptz,
-  PRIMARY KEY (id, company),
+  PRIMARY KEY (id, task, company),
   UNIQUE (task, attempt, company),
-  FOREIGN KEY (company, task) REFERENCES cadre.task (company, id),
   CHECK ((status = 'active') = (ended_at IS NULL))
-);
+) PARTITION BY RANGE (task);
 CREATE UNIQUE INDEX one_active_run ON cadre.run (task, company) WHERE status = 'active';
 CREATE INDEX run_by_agent ON cadre.run (agent, started_at DESC, company);
 
@@ -269,7 +282,7 @@ CREATE TABLE cadre.journal (
   data    jsonb       NOT NULL DEFAULT 'null',
   at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (run, line, company)
-);
+) PARTITION BY RANGE (run);
 CREATE INDEX journal_by_agent ON cadre.journal (agent, at DESC, company);
 
 -- Outputs, verdicts, canonical -----------------------------------------------------------------------------------
@@ -291,7 +304,6 @@ CREATE TABLE cadre.output (
   PRIMARY KEY (id, company),
   UNIQUE (run, dataset, company),
   UNIQUE (id, worker, company),
-  FOREIGN KEY (company, run) REFERENCES cadre.run (company, id),
   FOREIGN KEY (company, worker) REFERENCES cadre.agent (company, path),
   CHECK (NOT worker = ANY (auditors))
 );
@@ -385,6 +397,7 @@ CREATE TABLE cadre.canonical (
   PRIMARY KEY (company, dataset, worker, key),
   FOREIGN KEY (company, output) REFERENCES cadre.promotion (company, output)
 );
+CREATE INDEX canonical_by_output ON cadre.canonical (output, company);
 
 -- Escalations ----------------------------------------------------------------------------------------------------
 

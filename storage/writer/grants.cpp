@@ -1,4 +1,5 @@
 #include "storage/writer/handlers.hpp"
+#include "storage/writer/id_bounds.hpp"
 #include "storage/writer/tasks.hpp"
 
 #include <algorithm>
@@ -155,11 +156,12 @@ void start(unit& u, const std::vector<pick>& picks, const std::map<agent_path, t
     by_task.emplace(p.task, p.agent);
     ids.push_back(p.task);
   }
+  const auto among = bounds_of(ids);
   const auto rows = u.db.run(
       "UPDATE cadre.task SET status = 'active', attempt = attempt + 1, changed_at = clock_timestamp() "
-      "WHERE company = $1 AND id = ANY ($2::uuid[]) AND (status = 'queued') IS TRUE "
-      "AND (deadline IS NULL OR deadline > clock_timestamp()) RETURNING " CADRE_GRANTED_TASK,
-      u.company(), ids);
+      "WHERE company = $1 AND id = ANY ($2::uuid[]) AND id >= $3::uuid AND id <= $4::uuid AND (status = 'queued') IS "
+      "TRUE AND (deadline IS NULL OR deadline > clock_timestamp()) RETURNING " CADRE_GRANTED_TASK,
+      u.company(), ids, among.least, among.greatest);
   std::vector<active_run> runs;
   for (const auto& row : rows) {
     active_run run;
@@ -241,10 +243,11 @@ void grant_again(unit& u) {
 
 void note_ready(unit& u, const std::vector<task_id>& ids) {
   if (ids.empty()) return;
+  const auto among = bounds_of(ids);
   const auto rows = u.db.run(
       "SELECT coalesce(agent, '@' || mode), priority, id::text, (extract(epoch FROM created_at) * 1000000)::bigint "
-      "FROM cadre.workable_task WHERE company = $1 AND id = ANY ($2::uuid[])",
-      u.company(), ids);
+      "FROM cadre.workable_task WHERE company = $1 AND id = ANY ($2::uuid[]) AND id >= $3::uuid AND id <= $4::uuid",
+      u.company(), ids, among.least, among.greatest);
   for (const auto& row : rows)
     u.mem.queue.add(row[0].as<std::string>(), row[1].as<std::int64_t>(),
                     {{row[3].as<std::int64_t>()}, {row[2].as<std::string>()}});

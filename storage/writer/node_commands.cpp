@@ -1,4 +1,5 @@
 #include "storage/writer/handlers.hpp"
+#include "storage/writer/id_bounds.hpp"
 #include "storage/writer/tasks.hpp"
 
 #include <algorithm>
@@ -110,9 +111,12 @@ void look_at_held(unit& u, const node_report& body) {
       u.remember_run(run);
     }
   }
-  if (!extended.empty())
-    u.db.run("UPDATE cadre.run SET lease_until = $3::timestamptz WHERE company = $1 AND id = ANY ($2::uuid[])",
-             u.company(), extended, u.now + lease);
+  if (extended.empty()) return;
+  const auto among = bounds_of(extended, [&](const run_id& id) { return u.mem.runs.at(id).task.text; });
+  u.db.run(
+      "UPDATE cadre.run SET lease_until = $3::timestamptz WHERE company = $1 AND id = ANY ($2::uuid[]) "
+      "AND task >= $4::uuid AND task <= $5::uuid",
+      u.company(), extended, u.now + lease, among.least, among.greatest);
 }
 
 /// Lives that were replaced elsewhere while their node could not hear of it.

@@ -2,6 +2,7 @@
 #include "schemas/text.hpp"
 #include "storage/writer/escalations.hpp"
 #include "storage/writer/handlers.hpp"
+#include "storage/writer/id_bounds.hpp"
 #include "storage/writer/lookups.hpp"
 #include "storage/writer/tasks.hpp"
 
@@ -117,6 +118,7 @@ result<void> check_json(const run_complete& body) {
 /// By one document of all results, by run: joined with an array of runs, the planner would look for a way to join.
 void end_runs(unit& u, const std::vector<completed_run>& all) {
   std::vector<run_id> ids;
+  const auto among = bounds_of(all, [](const completed_run& c) { return c.run.task.text; });
   std::string results = "{";
   const auto text = [](const json_text& document) { return document.text.empty() ? "null" : document.text; };
   for (const auto& [run, body] : all) {
@@ -127,8 +129,9 @@ void end_runs(unit& u, const std::vector<completed_run>& all) {
   u.db.run(
       "UPDATE cadre.run SET status = 'succeeded', metrics = $3::jsonb -> id::text -> 0, "
       "alerts = $3::jsonb -> id::text -> 1, recommendations = $3::jsonb -> id::text -> 2, ended_at = clock_timestamp() "
-      "WHERE company = $1 AND id = ANY ($2::uuid[]) AND (status = 'active') IS TRUE",
-      u.company(), ids, json_text{results + "}"});
+      "WHERE company = $1 AND id = ANY ($2::uuid[]) AND task >= $4::uuid AND task <= $5::uuid "
+      "AND (status = 'active') IS TRUE",
+      u.company(), ids, json_text{results + "}"}, among.least, among.greatest);
 }
 
 /// Ends runs that succeeded: their outputs are sealed, and their tasks are complete or wait for verdicts.
@@ -154,8 +157,9 @@ result<applied> apply(unit& u, const command& c, const run_progress& body) {
   if (run == nullptr) return tl::unexpected{why_not_active(u, body.run)};
   if (auto own = must_be(u, c.from, run->agent, "a run"); !own) return tl::unexpected{own.error()};
   u.db.run(
-      "UPDATE cadre.run SET progress = $3::jsonb WHERE company = $1 AND id = $2::uuid AND (status = 'active') IS TRUE",
-      u.company(), body.run, body.progress);
+      "UPDATE cadre.run SET progress = $3::jsonb WHERE company = $1 AND id = $2::uuid AND task = $4::uuid "
+      "AND (status = 'active') IS TRUE",
+      u.company(), body.run, body.progress, run->task);
   return applied{0, body.run.text};
 }
 

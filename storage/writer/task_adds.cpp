@@ -1,5 +1,7 @@
 #include "storage/writer/handlers.hpp"
+#include "storage/writer/id_bounds.hpp"
 #include "storage/writer/lookups.hpp"
+#include "storage/writer/task_keys.hpp"
 #include "storage/writer/tasks.hpp"
 
 #include <algorithm>
@@ -38,9 +40,11 @@ bool ended_without_success(task_status s) {
 dependencies read_dependencies(unit& u, const std::vector<task_id>& ids) {
   dependencies found;
   if (ids.empty()) return found;
+  const auto among = bounds_of(ids);
   const auto rows = u.db.run(
-      "SELECT id::text, status, coalesce(agent, '') FROM cadre.task WHERE company = $1 AND id = ANY ($2::uuid[])",
-      u.company(), ids);
+      "SELECT id::text, status, coalesce(agent, '') FROM cadre.task WHERE company = $1 AND id = ANY ($2::uuid[]) "
+      "AND id >= $3::uuid AND id <= $4::uuid",
+      u.company(), ids, among.least, among.greatest);
   for (const auto& row : rows) {
     dependency d;
     from_text(row[1].as<std::string>(), d.status);
@@ -72,6 +76,7 @@ result<new_task> check(const unit& u, const task_add& body, const dependencies& 
   const bool upper_case =
       std::any_of(body.id.text.begin(), body.id.text.end(), [](char c) { return c >= 'A' && c <= 'F'; });
   if (!is_uuid(body.id.text) || upper_case) return fail(errc::bad_value, "id: not a UUID in lower case");
+  if (auto fresh = check_age(u, body.id); !fresh) return tl::unexpected{fresh.error()};
   if (body.priority < 0 || body.priority > 3) return fail(errc::bad_value, "priority: 0 (most urgent) to 3");
   if (body.idempotency_key.size() > key_bytes_max) return fail(errc::bad_value, "idempotency_key: over 500 bytes");
   if (body.depends_on.size() > dependencies_max) return fail(errc::bad_value, "depends_on: over 1,000 tasks");
@@ -98,8 +103,12 @@ std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tas
   using column = std::vector<pg::value>;
   column ids, modes, agents, titles, payloads, priorities, statuses, attempts, run_after, deadlines, keys, schedules,
       retries, reasons, blockers, senders, created;
+  std::vector<const task_add*> bodies;
+  for (const auto& task : tasks) bodies.push_back(task.body);
+  const auto taken = claim_keys(u, bodies);
   for (const auto& task : tasks) {
     const auto& body = *task.body;
+    if (taken.count(body.id.text) > 0) continue;
     ids.push_back(to_value(body.id));
     modes.push_back(to_value(task.mode));
     agents.push_back(to_value(body.agent));
@@ -118,6 +127,7 @@ std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tas
     senders.push_back(to_value(task.by));
     created.push_back(to_value(task.created_at));
   }
+  if (ids.empty()) return {};
   const auto rows = u.db.run(
       "INSERT INTO cadre.task (company, id, mode, agent, title, payload, priority, status, attempts_max, run_after, "
       "deadline, idempotency_key, schedule, retry_of, blocked_reason, blocked_on, created_by, created_at) "
@@ -151,8 +161,8 @@ void insert_dependencies(unit& u, const std::vector<new_task>& tasks) {
 std::optional<applied> find_earlier(unit& u, const task_add& body) {
   if (!is_uuid(body.id.text)) return std::nullopt;
   const auto rows = u.db.run(
-      "SELECT id::text FROM cadre.task WHERE company = $1 AND (id = $2::uuid OR idempotency_key = $3) "
-      "ORDER BY id = $2::uuid DESC LIMIT 1",
+      "SELECT id::text FROM (SELECT id, 1 AS choice FROM cadre.task WHERE company = $1 AND id = $2::uuid UNION ALL "
+      "SELECT task, 2 FROM cadre.task_key WHERE company = $1 AND idempotency_key = $3) f ORDER BY choice LIMIT 1",
       u.company(), body.id, pg::or_null{body.idempotency_key});
   if (rows.empty()) return std::nullopt;
   return applied{0, rows[0][0].as<std::string>()};
