@@ -235,15 +235,16 @@ CREATE TRIGGER task_transition BEFORE UPDATE OF status ON cadre.task FOR EACH RO
   WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION cadre.check_task_transition();
 
 -- The only definition of workable. IS TRUE keeps the planner from reading all of task_ready to find one task by its id;
--- who wants the backlog in order says status = 'queued' as well.
+-- who wants the backlog in order says status = 'queued' as well. A subselect with LIMIT and one with OFFSET stay what they
+-- are: of NOT EXISTS the planner makes a join, for which it may read all tasks of all partitions.
 CREATE VIEW cadre.workable_task WITH (security_invoker = true) AS
 SELECT t.* FROM cadre.task t
 WHERE (t.status = 'queued') IS TRUE
   AND (t.run_after IS NULL OR t.run_after <= clock_timestamp())
   AND (t.deadline IS NULL OR t.deadline > clock_timestamp())
-  AND NOT EXISTS (SELECT 1 FROM cadre.task_dependency d
-                  JOIN cadre.task b ON b.company = d.company AND b.id = d.depends_on
-                  WHERE d.company = t.company AND d.task = t.id AND b.status <> 'complete');
+  AND (SELECT 1 FROM cadre.task_dependency d CROSS JOIN LATERAL
+         (SELECT b.status FROM cadre.task b WHERE b.company = d.company AND b.id = d.depends_on OFFSET 0) b
+       WHERE d.company = t.company AND d.task = t.id AND b.status <> 'complete' LIMIT 1) IS NULL;
 
 CREATE TABLE cadre.run (
   company         text        NOT NULL,

@@ -17,7 +17,10 @@ constexpr const char* first_other = "02000000-0000-0000-0000-000000000000";
 constexpr const char* greatest = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 constexpr std::size_t version_at = 14;
-constexpr int share_of_time = 8;
+constexpr int share_of_time = 5;
+constexpr int rounds_per_kept = 16;
+constexpr std::chrono::seconds rest_min{1};
+constexpr std::chrono::minutes rest_max{1};
 constexpr int doublings_max = 6;
 
 /// The first 48 bits.
@@ -68,6 +71,14 @@ std::vector<id_range> ranges_by_row(const config::kept_time& kept, timestamp now
 
 std::chrono::milliseconds rest_after(std::chrono::microseconds took) {
   return std::chrono::ceil<std::chrono::milliseconds>(took * (share_of_time - 1));
+}
+
+std::chrono::milliseconds rest_between_rounds(const config::retention_rule& kept) {
+  using std::chrono::milliseconds;
+  auto shortest = milliseconds{rounds_per_kept * rest_max};
+  for (const auto* k : {&kept.tasks, &kept.runs, &kept.journal, &kept.outputs, &kept.events})
+    if (!k->forever) shortest = std::min(shortest, k->time);
+  return std::clamp(shortest / rounds_per_kept, milliseconds{rest_min}, milliseconds{rest_max});
 }
 
 std::chrono::milliseconds wait_after_failures(int n) {

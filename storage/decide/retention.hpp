@@ -41,8 +41,11 @@ std::vector<id_range> ranges_by_row(const config::kept_time& kept, timestamp now
 /// The moment before which something must have ended to be past its time; nothing if it is kept for ever.
 std::optional<timestamp> over_before(const config::kept_time& kept, timestamp now);
 
-/// How long to leave the database alone after a step that took `took`: pruning gets an eighth of the writer's time.
+/// How long to leave the database alone after a step that took `took`: pruning gets a fifth of the writer's time.
 std::chrono::milliseconds rest_after(std::chrono::microseconds took);
+
+/// How long to rest after a round that found nothing: a sixteenth of what is kept shortest, from 1 s to a minute.
+std::chrono::milliseconds rest_between_rounds(const config::retention_rule& kept);
 
 /// How long to wait after the n-th failure in a row, n from 1: 1 s, doubled up to 64 s.
 std::chrono::milliseconds wait_after_failures(int n);

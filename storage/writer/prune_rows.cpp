@@ -10,6 +10,9 @@ namespace {
 
 constexpr const char* least_id = "00000000-0000-0000-0000-000000000000";
 
+// Every look at another table is a subselect with LIMIT or OFFSET, which stays one: of a join or of NOT EXISTS the
+// planner may make one that reads all of the other table.
+
 /// Tasks that must stay although they are over: as a set that is made once for all rows of a statement.
 #define CADRE_HELD_TASKS                                                                                           \
   "(SELECT e.task FROM cadre.escalation e WHERE e.company = $1 AND e.status <> 'resolved' AND e.task IS NOT NULL " \
@@ -48,8 +51,8 @@ id_bounds bounds_of_texts(const std::vector<std::string>& ids) {
 
 look_result prune_dependencies(unit& u, row_place& after, const std::string& upto) {
   const auto rows = u.db.run(
-      "SELECT d.depends_on::text, d.task::text, d.company = $1 AND NOT EXISTS (SELECT 1 FROM cadre.task t "
-      "WHERE t.company = d.company AND t.id = d.task AND t.finished_at IS NULL) FROM (SELECT * FROM "
+      "SELECT d.depends_on::text, d.task::text, d.company = $1 AND (SELECT 1 FROM cadre.task t "
+      "WHERE t.company = d.company AND t.id = d.task AND t.finished_at IS NULL LIMIT 1) IS NULL FROM (SELECT * FROM "
       "cadre.task_dependency WHERE depends_on >= $2::uuid AND (depends_on, task) > ($2::uuid, $3::uuid) AND "
       "depends_on < $4::uuid ORDER BY depends_on, task LIMIT $5::bigint) d ORDER BY d.depends_on, d.task",
       u.company(), after.id, after.more.empty() ? least_id : after.more, upto, u.options.prune_rows_max);
@@ -79,7 +82,7 @@ look_result prune_runs(unit& u, row_place& after, const std::string& upto, times
       "coalesce(t.finished_at < $6::timestamptz, t.id IS NULL) AND r.task NOT IN " CADRE_HELD_TASKS
       " FROM (SELECT company, task, attempt, ended_at FROM cadre.run WHERE task >= $2::uuid AND task < $4::uuid AND "
       "(task, attempt) > ($2::uuid, $3::int) ORDER BY task, attempt LIMIT $5::bigint) r LEFT JOIN LATERAL "
-      "(SELECT id, finished_at FROM cadre.task WHERE id = r.task AND company = r.company) t ON true "
+      "(SELECT id, finished_at FROM cadre.task WHERE id = r.task AND company = r.company OFFSET 0) t ON true "
       "ORDER BY r.task, r.attempt",
       u.company(), after.id, after.more.empty() ? "-1" : after.more, upto, u.options.prune_rows_max, before);
   auto found = take_in(u, rows, after);
@@ -97,9 +100,11 @@ look_result prune_runs(unit& u, row_place& after, const std::string& upto, times
 look_result prune_tasks(unit& u, row_place& after, const std::string& upto, timestamp before) {
   const auto rows = u.db.run(
       "SELECT t.id::text, '', t.company = $1 AND t.finished_at < $5::timestamptz AND t.id NOT IN " CADRE_HELD_TASKS
-      " AND NOT EXISTS (SELECT 1 FROM cadre.task_dependency d, LATERAL (SELECT 1 FROM cadre.task w WHERE w.company = "
-      "d.company AND w.id = d.task AND w.finished_at IS NULL) waits WHERE d.company = t.company AND d.depends_on = "
-      "t.id) FROM (SELECT company, id, finished_at FROM cadre.task WHERE id > $2::uuid AND id < $3::uuid "
+      " AND (SELECT 1 FROM cadre.task_dependency d, LATERAL (SELECT 1 FROM cadre.task w WHERE w.company = "
+      "d.company AND w.id = d.task AND w.finished_at IS NULL OFFSET 0) waits WHERE d.company = t.company AND "
+      "d.depends_on = "
+      "t.id LIMIT 1) IS NULL FROM (SELECT company, id, finished_at FROM cadre.task WHERE id > $2::uuid AND id < "
+      "$3::uuid "
       "ORDER BY id LIMIT $4::bigint) t ORDER BY t.id",
       u.company(), after.id, upto, u.options.prune_rows_max, before);
   auto found = take_in(u, rows, after);
@@ -181,11 +186,12 @@ look_result prune_outputs(unit& u, row_place& after, timestamp before) {
   const auto rows = u.db.run(
       "SELECT o.id::text, '', o.company = $1 AND o.status IN ('rejected', 'promoted', 'dropped') "
       "AND coalesce(o.sealed_at, o.staged_at) < $4::timestamptz "
-      "AND NOT EXISTS (SELECT 1 FROM cadre.canonical c WHERE c.output = o.id AND c.company = o.company) "
+      "AND (SELECT 1 FROM cadre.canonical c WHERE c.output = o.id AND c.company = o.company LIMIT 1) IS NULL "
       "AND o.id IS DISTINCT FROM (SELECT p.output FROM cadre.promotion p WHERE p.company = o.company AND p.worker = "
       "o.worker AND p.dataset = o.dataset ORDER BY p.at DESC LIMIT 1) "
-      "AND NOT EXISTS (SELECT 1 FROM cadre.escalation e WHERE e.company = o.company AND e.status <> 'resolved' AND "
-      "(e.output = o.id OR e.task = o.task)), o.row_count FROM (SELECT * FROM cadre.output WHERE id > $2::uuid "
+      "AND (SELECT 1 FROM cadre.escalation e WHERE e.company = o.company AND e.status <> 'resolved' AND "
+      "(e.output = o.id OR e.task = o.task) LIMIT 1) IS NULL, o.row_count FROM (SELECT * FROM cadre.output WHERE id > "
+      "$2::uuid "
       "ORDER BY id LIMIT $3::bigint) o ORDER BY o.id",
       u.company(), after.id.empty() ? least_id : after.id, u.options.prune_rows_max, before);
   look_result result;
@@ -219,7 +225,7 @@ look_result prune_keys(unit& u, row_place& after, timestamp before) {
   const auto rows = u.db.run(
       "SELECT k.idempotency_key, '', k.company = $1 AND k.at < $4::timestamptz AND t.id IS NULL FROM (SELECT * FROM "
       "cadre.task_key WHERE idempotency_key > $2 ORDER BY idempotency_key, company LIMIT $3::bigint) k LEFT JOIN "
-      "LATERAL (SELECT id FROM cadre.task WHERE id = k.task AND company = k.company) t ON true "
+      "LATERAL (SELECT id FROM cadre.task WHERE id = k.task AND company = k.company OFFSET 0) t ON true "
       "ORDER BY k.idempotency_key",
       u.company(), after.id, u.options.prune_rows_max, before);
   auto found = take_in(u, rows, after);

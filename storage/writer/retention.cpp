@@ -12,7 +12,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds rest_when_idle{60'000};
 constexpr milliseconds rest_when_busy{1'000};
 /// A round that goes on where the last one ended goes back by this much: what ended late would be left behind.
 constexpr milliseconds step_back{10'000};
@@ -21,7 +20,7 @@ constexpr int short_rounds_max = 600;
 constexpr int months_ahead = 2;
 
 /// In their order: what holds up the end of a partition goes before the partition, and runs before their tasks.
-enum stage_name : std::size_t { make, dependencies, drop, runs, tasks, journal, outputs, keys };
+enum class stage_name : std::size_t { make, dependencies, drop, runs, tasks, journal, outputs, keys };
 
 void write_rules(unit& u) {
   const auto& kept = u.mem.company.retention;
@@ -79,28 +78,28 @@ bool pruner::run_stage(unit& u, state& s) {
     return w.range >= ranges.size();
   };
   switch (static_cast<stage_name>(s.stage)) {
-    case make:
+    case stage_name::make:
       write_rules(u);
       make_months(u);
       return true;
-    case dependencies:
+    case stage_name::dependencies:
       return look_at(kept.tasks,
                      [&](row_place& p, const std::string& upto, timestamp) { return prune_dependencies(u, p, upto); });
-    case drop:
+    case stage_name::drop:
       return !drop_month(u, s.pruned);
-    case runs:
+    case stage_name::runs:
       return look_at(kept.runs, [&](row_place& p, const std::string& upto, timestamp before) {
         return prune_runs(u, p, upto, before);
       });
-    case tasks:
+    case stage_name::tasks:
       return look_at(kept.tasks, [&](row_place& p, const std::string& upto, timestamp before) {
         return prune_tasks(u, p, upto, before);
       });
-    case journal:
+    case stage_name::journal:
       return look_at(kept.journal, [&](row_place& p, const std::string& upto, timestamp before) {
         return prune_journal(u, p, upto, before);
       });
-    case outputs: {
+    case stage_name::outputs: {
       const auto before = decide::over_before(kept.outputs, u.now);
       if (!before) return true;
       row_place place{w.at, {}};
@@ -109,7 +108,7 @@ bool pruner::run_stage(unit& u, state& s) {
       w.at = found.more ? place.id : "";
       return !found.more;
     }
-    case keys:
+    case stage_name::keys:
       break;
   }
   const auto before = decide::over_before(kept.tasks, u.now);
@@ -129,6 +128,7 @@ void pruner::step(unit& u) {
   if (++next_.stage < stages) return;
   next_.stage = 0;
   next_.rest = true;
+  rest_when_idle_ = decide::rest_between_rounds(u.mem.company.retention);
   const bool whole = ++next_.rounds >= short_rounds_max;
   if (whole) next_.rounds = 0;
   for (auto& w : next_.walks) {
@@ -142,7 +142,7 @@ milliseconds pruner::committed(std::chrono::microseconds took) {
   failures_ = 0;
   now_ = next_;
   if (!now_.rest) return decide::rest_after(took);
-  const auto rest = now_.pruned > 0 ? rest_when_busy : rest_when_idle;
+  const auto rest = now_.pruned > 0 ? rest_when_busy : rest_when_idle_;
   now_.pruned = 0;
   return rest;
 }

@@ -54,6 +54,7 @@ class pruner {
   state now_;
   state next_;  ///< After the step, if it commits.
   int failures_ = 0;
+  std::chrono::milliseconds rest_when_idle_{0};  ///< Set as a round ends.
 };
 
 }  // namespace cadre::storage::writer
