@@ -130,7 +130,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = o
                AND finished_at - cadre.id_time(id) > interval '24 hours'
                AND finished_at >= over_since AND id >= first AND id < upto LIMIT 1001)
     UNION ALL (SELECT depends_on FROM cadre.task_dependency WHERE depends_on >= first AND depends_on < upto LIMIT 1001)
-    UNION ALL (SELECT task FROM cadre.output WHERE status = 'sealed' AND task >= first AND task < upto LIMIT 1001)
+    UNION ALL (SELECT task FROM cadre.output WHERE status = 'sealed' AND auditors <> '{}'
+               AND task >= first AND task < upto LIMIT 1001)
     UNION ALL (SELECT task FROM cadre.escalation WHERE status <> 'resolved' AND task >= first AND task < upto LIMIT 1001)
   ) k LIMIT 1001) few
 $$;

@@ -20,7 +20,9 @@ constexpr std::size_t version_at = 14;
 constexpr int share_of_time = 5;
 constexpr int rounds_per_kept = 16;
 constexpr std::chrono::seconds rest_min{1};
-constexpr std::chrono::minutes rest_max{1};
+constexpr std::chrono::minutes idle_rest_max{1};
+constexpr std::chrono::hours rest_max{1};
+constexpr int work_to_idle_rest = 50;
 constexpr int doublings_max = 6;
 
 /// The first 48 bits.
@@ -73,12 +75,17 @@ std::chrono::milliseconds rest_after(std::chrono::microseconds took) {
   return std::chrono::ceil<std::chrono::milliseconds>(took * (share_of_time - 1));
 }
 
-std::chrono::milliseconds rest_between_rounds(const config::retention_rule& kept) {
+std::chrono::milliseconds rest_between_rounds(const config::retention_rule& kept, bool pruned,
+                                              std::chrono::microseconds took) {
   using std::chrono::milliseconds;
-  auto shortest = milliseconds{rounds_per_kept * rest_max};
+  auto shortest = milliseconds{rounds_per_kept * idle_rest_max};
   for (const auto* k : {&kept.tasks, &kept.runs, &kept.journal, &kept.outputs, &kept.events})
     if (!k->forever) shortest = std::min(shortest, k->time);
-  return std::clamp(shortest / rounds_per_kept, milliseconds{rest_min}, milliseconds{rest_max});
+  const auto rest = pruned
+                        ? milliseconds{rest_min}
+                        : std::clamp(shortest / rounds_per_kept, milliseconds{rest_min}, milliseconds{idle_rest_max});
+  const auto by_work = std::chrono::ceil<milliseconds>(took * (pruned ? share_of_time - 1 : work_to_idle_rest));
+  return std::min(std::max(rest, by_work), milliseconds{rest_max});
 }
 
 std::chrono::milliseconds wait_after_failures(int n) {

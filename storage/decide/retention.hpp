@@ -44,8 +44,11 @@ std::optional<timestamp> over_before(const config::kept_time& kept, timestamp no
 /// How long to leave the database alone after a step that took `took`: pruning gets a fifth of the writer's time.
 std::chrono::milliseconds rest_after(std::chrono::microseconds took);
 
-/// How long to rest after a round that found nothing: a sixteenth of what is kept shortest, from 1 s to a minute.
-std::chrono::milliseconds rest_between_rounds(const config::retention_rule& kept);
+/// How long to rest after a round whose steps took `took` in all. If something went: 1 s, or 4 times as long as it
+/// took; else a sixteenth of what is kept shortest, from 1 s to a minute, or 50 times as long as it took: what is
+/// looked at row by row may be many rows that all stay. An hour at most.
+std::chrono::milliseconds rest_between_rounds(const config::retention_rule& kept, bool pruned,
+                                              std::chrono::microseconds took);
 
 /// How long to wait after the n-th failure in a row, n from 1: 1 s, doubled up to 64 s.
 std::chrono::milliseconds wait_after_failures(int n);

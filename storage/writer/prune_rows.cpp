@@ -16,7 +16,7 @@ constexpr const char* least_id = "00000000-0000-0000-0000-000000000000";
 /// Tasks that must stay although they are over: as a set that is made once for all rows of a statement.
 #define CADRE_HELD_TASKS                                                                                           \
   "(SELECT e.task FROM cadre.escalation e WHERE e.company = $1 AND e.status <> 'resolved' AND e.task IS NOT NULL " \
-  "UNION ALL SELECT o.task FROM cadre.output o WHERE o.company = $1 AND o.status = 'sealed')"
+  "UNION ALL SELECT o.task FROM cadre.output o WHERE o.company = $1 AND o.status = 'sealed' AND o.auditors <> '{}')"
 
 void note(unit& u, const char* table, std::int64_t rows, timestamp until) {
   if (rows <= 0) return;
@@ -184,7 +184,9 @@ std::int64_t delete_outputs(unit& u, const std::vector<std::string>& outputs, ti
 
 look_result prune_outputs(unit& u, row_place& after, timestamp before) {
   const auto rows = u.db.run(
-      "SELECT o.id::text, '', o.company = $1 AND o.status IN ('rejected', 'promoted', 'dropped') "
+      "SELECT o.id::text, '', o.company = $1 AND (o.status IN ('rejected', 'promoted', 'dropped') OR o.status = "
+      "'sealed' "
+      "AND o.auditors = '{}') "
       "AND coalesce(o.sealed_at, o.staged_at) < $4::timestamptz "
       "AND (SELECT 1 FROM cadre.canonical c WHERE c.output = o.id AND c.company = o.company LIMIT 1) IS NULL "
       "AND o.id IS DISTINCT FROM (SELECT p.output FROM cadre.promotion p WHERE p.company = o.company AND p.worker = "

@@ -34,8 +34,9 @@ look_result prune_tasks(unit& u, row_place& after, const std::string& upto, time
 /// Lines that were noted before, but for runs that are active.
 look_result prune_journal(unit& u, row_place& after, const std::string& upto, timestamp before);
 
-/// Outputs that were sealed `before` and are decided about, with their rows, verdicts and promotions; but for those
-/// that a canonical row comes from, for the newest promotion of a dataset, and for what an open escalation points to.
+/// Outputs that were sealed `before` and are decided about, or that nobody audits, with their rows, verdicts and
+/// promotions; but for those that a canonical row comes from, for the newest promotion of a dataset, and for what an
+/// open escalation points to.
 look_result prune_outputs(unit& u, row_place& after, timestamp before);
 
 /// Idempotency keys that were claimed `before` for tasks that are gone.

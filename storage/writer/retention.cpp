@@ -12,7 +12,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds rest_when_busy{1'000};
 /// A round that goes on where the last one ended goes back by this much: what ended late would be left behind.
 constexpr milliseconds step_back{10'000};
 /// So many rounds, and then one from the first id on, for what was left behind all the same.
@@ -128,7 +127,7 @@ void pruner::step(unit& u) {
   if (++next_.stage < stages) return;
   next_.stage = 0;
   next_.rest = true;
-  rest_when_idle_ = decide::rest_between_rounds(u.mem.company.retention);
+  kept_ = u.mem.company.retention;
   const bool whole = ++next_.rounds >= short_rounds_max;
   if (whole) next_.rounds = 0;
   for (auto& w : next_.walks) {
@@ -141,9 +140,11 @@ void pruner::step(unit& u) {
 milliseconds pruner::committed(std::chrono::microseconds took) {
   failures_ = 0;
   now_ = next_;
+  now_.took += took;
   if (!now_.rest) return decide::rest_after(took);
-  const auto rest = now_.pruned > 0 ? rest_when_busy : rest_when_idle_;
+  const auto rest = decide::rest_between_rounds(kept_, now_.pruned > 0, now_.took);
   now_.pruned = 0;
+  now_.took = {};
   return rest;
 }
 

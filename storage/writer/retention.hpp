@@ -44,9 +44,10 @@ class pruner {
   struct state {
     std::size_t stage = 0;
     std::array<walk, stages> walks;
-    std::int64_t pruned = 0;  ///< Of this round.
-    int rounds = 0;           ///< Since one that looked at everything.
-    bool rest = false;        ///< The round is over.
+    std::int64_t pruned = 0;            ///< Of this round.
+    std::chrono::microseconds took{0};  ///< This round's steps.
+    int rounds = 0;                     ///< Since one that looked at everything.
+    bool rest = false;                  ///< The round is over.
   };
 
   bool run_stage(unit& u, state& s);
@@ -54,7 +55,7 @@ class pruner {
   state now_;
   state next_;  ///< After the step, if it commits.
   int failures_ = 0;
-  std::chrono::milliseconds rest_when_idle_{0};  ///< Set as a round ends.
+  config::retention_rule kept_;  ///< Of the round that ended last.
 };
 
 }  // namespace cadre::storage::writer

@@ -143,9 +143,9 @@ BOOST_AUTO_TEST_CASE(a_month_that_is_over_goes_whole_and_what_must_stay_is_moved
   keep([&](const auto& id) {
     put_ended(w, id, ago);
     w.ask(
-        "INSERT INTO cadre.output (company, id, run, task, worker, dataset, mode, status) VALUES ($1, "
+        "INSERT INTO cadre.output (company, id, run, task, worker, dataset, mode, status, auditors) VALUES ($1, "
         "gen_random_uuid(), gen_random_uuid(), '" +
-        id + "', 'ceo.data.ingest', 'hosts', 'replace', 'sealed') RETURNING 1");
+        id + "', 'ceo.data.ingest', 'hosts', 'replace', 'sealed', '{ceo.ops.audit}') RETURNING 1");
   });
   const auto freed = id_of(w, ago), over = new_uuid();
   put_ended(w, freed, ago);
@@ -353,7 +353,6 @@ BOOST_AUTO_TEST_CASE(outputs_stay_while_canonical_rows_come_from_them) {
   const auto logs =
       w.produced("ceo.data.solo", "unseen",
                  {R"({"host":"1","tool":"x"})", R"({"host":"2","tool":"x"})", R"({"host":"3","tool":"x"})"});
-  w.ask("UPDATE cadre.output SET status = 'dropped' WHERE company = $1 AND id = '" + logs.text + "' RETURNING 1");
   const auto canonical = w.canonical("merged");
   w.ask("UPDATE cadre.output SET sealed_at = sealed_at - interval '8 days' WHERE company = $1 RETURNING 1");
   prune(w, 100);
