@@ -19,10 +19,11 @@ constexpr const char* greatest = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 constexpr std::size_t version_at = 14;
 constexpr int share_of_time = 5;
 constexpr int rounds_per_kept = 16;
+constexpr std::int64_t rows_per_step_of_much = 50;
+constexpr int work_to_rest = 50;
 constexpr std::chrono::seconds rest_min{1};
-constexpr std::chrono::minutes idle_rest_max{1};
+constexpr std::chrono::minutes idle_rest_min{1};
 constexpr std::chrono::hours rest_max{1};
-constexpr int work_to_idle_rest = 50;
 constexpr int doublings_max = 6;
 
 /// The first 48 bits.
@@ -75,17 +76,14 @@ std::chrono::milliseconds rest_after(std::chrono::microseconds took) {
   return std::chrono::ceil<std::chrono::milliseconds>(took * (share_of_time - 1));
 }
 
-std::chrono::milliseconds rest_between_rounds(const config::retention_rule& kept, bool pruned,
-                                              std::chrono::microseconds took) {
+std::chrono::milliseconds rest_between_rounds(const config::retention_rule& kept, const round_facts& round) {
   using std::chrono::milliseconds;
-  auto shortest = milliseconds{rounds_per_kept * idle_rest_max};
+  if (round.pruned >= rows_per_step_of_much * std::max<std::int64_t>(round.steps, 1)) return rest_min;
+  auto longest = milliseconds{rest_max};
   for (const auto* k : {&kept.tasks, &kept.runs, &kept.journal, &kept.outputs, &kept.events})
-    if (!k->forever) shortest = std::min(shortest, k->time);
-  const auto rest = pruned
-                        ? milliseconds{rest_min}
-                        : std::clamp(shortest / rounds_per_kept, milliseconds{rest_min}, milliseconds{idle_rest_max});
-  const auto by_work = std::chrono::ceil<milliseconds>(took * (pruned ? share_of_time - 1 : work_to_idle_rest));
-  return std::min(std::max(rest, by_work), milliseconds{rest_max});
+    if (!k->forever) longest = std::min(longest, k->time / rounds_per_kept);
+  const auto by_work = std::chrono::ceil<milliseconds>(round.took * work_to_rest);
+  return std::max<milliseconds>(std::min(std::max<milliseconds>(by_work, idle_rest_min), longest), rest_min);
 }
 
 std::chrono::milliseconds wait_after_failures(int n) {

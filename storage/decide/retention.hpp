@@ -4,6 +4,7 @@
 #include "schemas/time.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,11 +45,17 @@ std::optional<timestamp> over_before(const config::kept_time& kept, timestamp no
 /// How long to leave the database alone after a step that took `took`: pruning gets a fifth of the writer's time.
 std::chrono::milliseconds rest_after(std::chrono::microseconds took);
 
-/// How long to rest after a round whose steps took `took` in all. If something went: 1 s, or 4 times as long as it
-/// took; else a sixteenth of what is kept shortest, from 1 s to a minute, or 50 times as long as it took: what is
-/// looked at row by row may be many rows that all stay. An hour at most.
-std::chrono::milliseconds rest_between_rounds(const config::retention_rule& kept, bool pruned,
-                                              std::chrono::microseconds took);
+/// What a round of pruning came to.
+struct round_facts {
+  std::int64_t steps = 0;
+  std::int64_t pruned = 0;            ///< Rows.
+  std::chrono::microseconds took{0};  ///< Its steps alone.
+};
+
+/// How long to rest after a round. If much went (50 rows a step), 1 s: there will be more. Else 50 times as long as it
+/// took, since what is looked at row by row may be many rows that all stay: from a minute to an hour, but never longer
+/// than a sixteenth of what is kept shortest, nor less than 1 s.
+std::chrono::milliseconds rest_between_rounds(const config::retention_rule& kept, const round_facts& round);
 
 /// How long to wait after the n-th failure in a row, n from 1: 1 s, doubled up to 64 s.
 std::chrono::milliseconds wait_after_failures(int n);

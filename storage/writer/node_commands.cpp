@@ -112,11 +112,13 @@ void look_at_held(unit& u, const node_report& body) {
     }
   }
   if (extended.empty()) return;
-  const auto among = bounds_of(extended, [&](const run_id& id) { return u.mem.runs.at(id).task.text; });
+  std::vector<task_id> tasks;
+  for (const auto& id : extended) tasks.push_back(u.mem.runs.at(id).task);
+  const auto among = bounds_of(tasks);
   u.db.run(
-      "UPDATE cadre.run SET lease_until = $3::timestamptz WHERE company = $1 AND id = ANY ($2::uuid[]) "
-      "AND task >= $4::uuid AND task <= $5::uuid",
-      u.company(), extended, u.now + lease, among.least, among.greatest);
+      "UPDATE cadre.run SET lease_until = $3::timestamptz WHERE company = $1 AND (id = ANY ($2::uuid[])) IS "
+      "TRUE AND task = ANY ($4::uuid[]) AND task >= $5::uuid AND task <= $6::uuid",
+      u.company(), extended, u.now + lease, tasks, among.least, among.greatest);
 }
 
 /// Lives that were replaced elsewhere while their node could not hear of it.

@@ -66,7 +66,7 @@ bool pruner::run_stage(unit& u, state& s) {
     if (w.at.empty()) w.at = w.range == 0 && !w.begin_at.empty() ? w.begin_at : r.from;
     row_place place{w.at, w.at_more};
     const auto found = look(place, r.upto, *before);
-    s.pruned += found.pruned;
+    s.round.pruned += found.pruned;
     w.at = place.id;
     w.at_more = place.more;
     if (found.more) return false;
@@ -85,7 +85,7 @@ bool pruner::run_stage(unit& u, state& s) {
       return look_at(kept.tasks,
                      [&](row_place& p, const std::string& upto, timestamp) { return prune_dependencies(u, p, upto); });
     case stage_name::drop:
-      return !drop_month(u, s.pruned);
+      return !drop_month(u, s.round.pruned);
     case stage_name::runs:
       return look_at(kept.runs, [&](row_place& p, const std::string& upto, timestamp before) {
         return prune_runs(u, p, upto, before);
@@ -103,7 +103,7 @@ bool pruner::run_stage(unit& u, state& s) {
       if (!before) return true;
       row_place place{w.at, {}};
       const auto found = prune_outputs(u, place, *before);
-      s.pruned += found.pruned;
+      s.round.pruned += found.pruned;
       w.at = found.more ? place.id : "";
       return !found.more;
     }
@@ -115,7 +115,7 @@ bool pruner::run_stage(unit& u, state& s) {
   row_place place{w.at, {}};
   // A key outlives its task by as long as tasks are kept.
   const auto found = prune_keys(u, place, *before + -std::chrono::microseconds{kept.tasks.time});
-  s.pruned += found.pruned;
+  s.round.pruned += found.pruned;
   w.at = found.more ? place.id : "";
   return !found.more;
 }
@@ -140,11 +140,11 @@ void pruner::step(unit& u) {
 milliseconds pruner::committed(std::chrono::microseconds took) {
   failures_ = 0;
   now_ = next_;
-  now_.took += took;
+  ++now_.round.steps;
+  now_.round.took += took;
   if (!now_.rest) return decide::rest_after(took);
-  const auto rest = decide::rest_between_rounds(kept_, now_.pruned > 0, now_.took);
-  now_.pruned = 0;
-  now_.took = {};
+  const auto rest = decide::rest_between_rounds(kept_, now_.round);
+  now_.round = {};
   return rest;
 }
 

@@ -44,10 +44,9 @@ class pruner {
   struct state {
     std::size_t stage = 0;
     std::array<walk, stages> walks;
-    std::int64_t pruned = 0;            ///< Of this round.
-    std::chrono::microseconds took{0};  ///< This round's steps.
-    int rounds = 0;                     ///< Since one that looked at everything.
-    bool rest = false;                  ///< The round is over.
+    decide::round_facts round;
+    int rounds = 0;     ///< Since one that looked at everything.
+    bool rest = false;  ///< The round is over.
   };
 
   bool run_stage(unit& u, state& s);

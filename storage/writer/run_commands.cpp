@@ -118,20 +118,22 @@ result<void> check_json(const run_complete& body) {
 /// By one document of all results, by run: joined with an array of runs, the planner would look for a way to join.
 void end_runs(unit& u, const std::vector<completed_run>& all) {
   std::vector<run_id> ids;
-  const auto among = bounds_of(all, [](const completed_run& c) { return c.run.task.text; });
+  std::vector<task_id> tasks;
   std::string results = "{";
   const auto text = [](const json_text& document) { return document.text.empty() ? "null" : document.text; };
   for (const auto& [run, body] : all) {
     ids.push_back(run.id);
+    tasks.push_back(run.task);
     results += (results.size() > 1 ? ",\"" : "\"") + run.id.text + "\":[" + text(body->metrics) + "," +
                text(body->alerts) + "," + text(body->recommendations) + "]";
   }
+  const auto among = bounds_of(tasks);
   u.db.run(
       "UPDATE cadre.run SET status = 'succeeded', metrics = $3::jsonb -> id::text -> 0, "
       "alerts = $3::jsonb -> id::text -> 1, recommendations = $3::jsonb -> id::text -> 2, ended_at = clock_timestamp() "
-      "WHERE company = $1 AND id = ANY ($2::uuid[]) AND task >= $4::uuid AND task <= $5::uuid "
-      "AND (status = 'active') IS TRUE",
-      u.company(), ids, json_text{results + "}"}, among.least, among.greatest);
+      "WHERE company = $1 AND (id = ANY ($2::uuid[])) IS TRUE AND task = ANY ($4::uuid[]) AND task >= $5::uuid "
+      "AND task <= $6::uuid AND (status = 'active') IS TRUE",
+      u.company(), ids, json_text{results + "}"}, tasks, among.least, among.greatest);
 }
 
 /// Ends runs that succeeded: their outputs are sealed, and their tasks are complete or wait for verdicts.
