@@ -266,12 +266,14 @@ CREATE TABLE cadre.run (
   stderr_tail     text,
   started_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   ended_at        timestamptz,
-  PRIMARY KEY (id, task, company),
-  UNIQUE (task, attempt, company),
+  PRIMARY KEY (task, attempt, company),
   CHECK ((status = 'active') = (ended_at IS NULL))
 ) PARTITION BY RANGE (task);
 CREATE UNIQUE INDEX one_active_run ON cadre.run (task, company) WHERE status = 'active';
-CREATE INDEX run_by_agent ON cadre.run (agent, started_at DESC, company);
+-- Runs are found by their tasks, and no other index can be read for a statement that names tasks: one that holds the
+-- company, too, would be read as a whole while the table is young. That an agent is not null is said to rule it out.
+CREATE INDEX run_by_id ON cadre.run (id);
+CREATE INDEX run_by_agent ON cadre.run (agent, started_at DESC, company) WHERE agent IS NOT NULL;
 
 CREATE TABLE cadre.journal (
   company text        NOT NULL,
