@@ -156,6 +156,26 @@ struct fleet {
   milliseconds run_lease{15'000};  ///< A run not reported as held for this long is queued again.
 };
 
+/// How long something is kept after it is over.
+struct kept_time {
+  bool forever = false;
+  milliseconds time{0};  ///< Unless `forever`.
+
+  bool operator==(const kept_time&) const = default;
+};
+
+/// What the database keeps of what is over (`retention:`). What is open, waited for, in review, pointed to by an open
+/// escalation, or the origin of canonical rows is kept whatever is said here.
+struct retention_rule {
+  kept_time tasks{false, std::chrono::days{90}};
+  kept_time runs{false, std::chrono::days{90}};  ///< At most as long as tasks.
+  kept_time journal{false, std::chrono::days{30}};
+  kept_time outputs{false, std::chrono::days{90}};  ///< With their rows, verdicts and promotions.
+  kept_time events{false, std::chrono::days{30}};   ///< In the outbox.
+
+  bool operator==(const retention_rule&) const = default;
+};
+
 struct company {
   std::string name;
   std::string about;
@@ -164,6 +184,7 @@ struct company {
   std::string folder;  ///< Its folder: relative commands start here.
   std::vector<node> nodes;
   fleet timing;
+  retention_rule retention;
   std::vector<agent> agents;     ///< In config order, each manager before its reports; the first is the ceo.
   std::vector<mode_rule> modes;  ///< Those that the config names; others have a default `mode_rule`.
   std::vector<schedule> schedules;

@@ -31,7 +31,7 @@ complaint expect_scalar(const key& row, const yaml::node& value) {
 
 std::string quantity(const key& row, double value) {
   if (row.type == shape::bytes) return bytes_text(static_cast<std::int64_t>(value));
-  if (row.type == shape::duration || row.type == shape::shutdown)
+  if (row.type == shape::duration || row.type == shape::shutdown || row.type == shape::kept)
     return duration_text(std::chrono::milliseconds{static_cast<std::int64_t>(value)});
   if (row.type == shape::integer) return std::to_string(static_cast<std::int64_t>(value));
   return number_text(value);
@@ -104,6 +104,8 @@ std::string allowed_text(const key& row) {
       return join(split(row.allowed, '|'));
     case shape::shutdown:
       return "brutal_kill, infinity, or a duration " + bounds(row);
+    case shape::kept:
+      return "forever, or a duration " + bounds(row);
     case shape::path:
       return "the path of an agent, for example ceo.data.ingest";
     case shape::cron:
@@ -200,6 +202,19 @@ complaint convert(const key& row, const yaml::node& value, shutdown_time& out) {
                        "not known" + (value.substituted ? "" : did_you_mean(value.text, {"brutal_kill", "infinity"})));
   if (auto bad = convert(row, value, out.time)) return bad;
   out.how = shutdown_time::mode::timed;
+  return std::nullopt;
+}
+
+complaint convert(const key& row, const yaml::node& value, kept_time& out) {
+  if (auto bad = expect_scalar(row, value)) return bad;
+  if (value.text == "forever") {
+    out = {true, {}};
+    return std::nullopt;
+  }
+  if (!value.text.empty() && (value.text.front() < '0' || value.text.front() > '9'))
+    return not_allowed(row, value, "not known" + (value.substituted ? "" : did_you_mean(value.text, {"forever"})));
+  if (auto bad = convert(row, value, out.time)) return bad;
+  out.forever = false;
   return std::nullopt;
 }
 

@@ -26,6 +26,7 @@ complaint convert(const key& row, const yaml::node& value, double& out);
 complaint convert(const key& row, const yaml::node& value, std::chrono::milliseconds& out);
 complaint convert(const key& row, const yaml::node& value, agent_path& out);
 complaint convert(const key& row, const yaml::node& value, shutdown_time& out);
+complaint convert(const key& row, const yaml::node& value, kept_time& out);
 complaint convert(const key& row, const yaml::node& value, json_text& out);
 
 /// Of a choice: whether the text is allowed, with a did-you-mean, or a word about versions to come.

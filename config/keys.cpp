@@ -24,6 +24,10 @@ constexpr std::array company_table{
         .inner = &node_keys,
         .doc = "The nodes of the fleet by name; at least one has the role control."},
     key{.name = "fleet", .type = shape::mapping, .inner = &fleet_keys, .doc = "How fast a silent node counts as lost."},
+    key{.name = "retention",
+        .type = shape::mapping,
+        .inner = &retention_keys,
+        .doc = "How long the database keeps what is over: at least that long. From 28d on whole months go at once."},
     key{.name = "defaults",
         .type = shape::mapping,
         .inner = &defaults_keys,
@@ -83,6 +87,38 @@ constexpr std::array fleet_table{
         .max = hour,
         .doc = "A run that no node reports as held for this long is queued again; at least fleet.lease."}};
 
+constexpr std::array retention_table{
+    key{.name = "tasks",
+        .type = shape::kept,
+        .fallback = "90d",
+        .min = day,
+        .max = 3650 * day,
+        .doc = "Tasks that are over. An id of version 7 that is older than this is refused as too old."},
+    key{.name = "runs",
+        .type = shape::kept,
+        .fallback = "90d",
+        .min = day,
+        .max = 3650 * day,
+        .doc = "Runs of tasks that are over; at most as long as tasks."},
+    key{.name = "journal",
+        .type = shape::kept,
+        .fallback = "30d",
+        .min = day,
+        .max = 3650 * day,
+        .doc = "Lines that agents noted while they ran."},
+    key{.name = "outputs",
+        .type = shape::kept,
+        .fallback = "90d",
+        .min = day,
+        .max = 3650 * day,
+        .doc = "Outputs that nothing canonical comes from, with their rows and verdicts."},
+    key{.name = "events",
+        .type = shape::kept,
+        .fallback = "30d",
+        .min = day,
+        .max = 3650 * day,
+        .doc = "Events in the outbox, from which a stream that was lost is filled again."}};
+
 constexpr key cron_key{
     .name = "cron",
     .type = shape::cron,
@@ -128,15 +164,16 @@ constinit const mapping company_keys{"company", company_table};
 constinit const mapping node_keys{"node", node_table};
 constinit const mapping mode_keys{"mode", mode_table};
 constinit const mapping fleet_keys{"fleet", fleet_table};
+constinit const mapping retention_keys{"retention", retention_table};
 constinit const mapping brief_keys{"brief", brief_table};
 constinit const mapping schedule_keys{"schedule", schedule_table};
 
 std::span<const mapping* const> all_mappings() noexcept {
-  static constexpr std::array<const mapping*, 18> all{
+  static constexpr std::array<const mapping*, 19> all{
       &company_keys,       &node_keys,      &fleet_keys,  &defaults_keys,   &restart_backoff_keys,
       &retry_backoff_keys, &supervise_keys, &retry_keys,  &escalation_keys, &agent_keys,
       &run_keys,           &bus_keys,       &output_keys, &check_keys,      &range_keys,
-      &brief_keys,         &schedule_keys,  &mode_keys};
+      &brief_keys,         &schedule_keys,  &mode_keys,   &retention_keys};
   return all;
 }
 

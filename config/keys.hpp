@@ -26,6 +26,7 @@ enum class shape : std::uint8_t {
   priority,    ///< 0 to 3, or P0 to P3.
   choice,      ///< One of `allowed`.
   shutdown,    ///< A duration, brutal_kill or infinity.
+  kept,        ///< A duration or forever.
   path,        ///< The path of an agent.
   cron,        ///< A cron expression.
   zone,        ///< A time zone.
@@ -80,6 +81,7 @@ extern const mapping company_keys;
 extern const mapping node_keys;
 extern const mapping mode_keys;
 extern const mapping fleet_keys;
+extern const mapping retention_keys;
 extern const mapping defaults_keys;
 extern const mapping restart_backoff_keys;
 extern const mapping retry_backoff_keys;

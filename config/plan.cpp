@@ -46,6 +46,10 @@ std::string shutdown_text(const shutdown_time& s) {
   return s.how == shutdown_time::mode::infinity ? "infinity" : "brutal_kill";
 }
 
+std::string kept_text(const kept_time& k) {
+  return k.forever ? "forever" : duration_text(k.time);
+}
+
 void add_backoff(values& all, const std::string& at, const backoff& b) {
   all.push_back({at + ".initial", duration_text(b.initial)});
   all.push_back({at + ".max", duration_text(b.max)});
@@ -136,7 +140,12 @@ values values_of(const company& c) {
           {"about", c.about},
           {"production", yes_no(c.production)},
           {"fleet.lease", duration_text(c.timing.lease)},
-          {"fleet.run_lease", duration_text(c.timing.run_lease)}};
+          {"fleet.run_lease", duration_text(c.timing.run_lease)},
+          {"retention.tasks", kept_text(c.retention.tasks)},
+          {"retention.runs", kept_text(c.retention.runs)},
+          {"retention.journal", kept_text(c.retention.journal)},
+          {"retention.outputs", kept_text(c.retention.outputs)},
+          {"retention.events", kept_text(c.retention.events)}};
 }
 
 struct difference {

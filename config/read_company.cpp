@@ -54,6 +54,18 @@ void read_brief(const scope& keys, company& out) {
   out.brief = std::move(rule);
 }
 
+void read_retention(const scope& keys, retention_rule& out) {
+  keys.read("tasks", out.tasks);
+  keys.read("runs", out.runs);
+  keys.read("journal", out.journal);
+  keys.read("outputs", out.outputs);
+  keys.read("events", out.events);
+  if (!out.tasks.forever && (out.runs.forever || out.runs.time > out.tasks.time))
+    keys.complain(keys.has("runs") ? "runs" : "tasks", "runs would be kept longer than their tasks (" +
+                                                           duration_text(out.tasks.time) +
+                                                           "); allowed: runs at most as long as tasks");
+}
+
 void read_backoff(const scope& keys, backoff& out) {
   keys.read("initial", out.initial);
   keys.read("max", out.max);
@@ -95,6 +107,7 @@ void read_company(const scope& file, company& out) {
   const scope fleet_scope = file.inner("fleet");
   fleet_scope.read("lease", out.timing.lease);
   fleet_scope.read("run_lease", out.timing.run_lease);
+  read_retention(file.inner("retention"), out.retention);
   agent_defaults defaults;
   read_defaults(file.inner("defaults"), defaults);
   std::size_t roots = 0;

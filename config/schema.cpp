@@ -85,6 +85,8 @@ json value_of(const key& row) {
       return any_of({choice(row), reference});
     case shape::shutdown:
       return any_of({{{"enum", json::array({"brutal_kill", "infinity"})}}, text(duration_pattern), reference});
+    case shape::kept:
+      return any_of({{{"const", "forever"}}, text(duration_pattern), reference});
     case shape::path:
       return any_of({text(R"(^[a-z0-9-]+(\.[a-z0-9-]+)*$)"), reference});
     case shape::cron:

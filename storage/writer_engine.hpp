@@ -35,6 +35,8 @@ struct engine_options {
   std::chrono::milliseconds regrant_after{2'000};   ///< A grant that a node does not report as held is sent again.
   std::chrono::milliseconds node_row_every{5'000};  ///< The node's row is written at most this often without a change.
   std::chrono::milliseconds run_mark_every{2'000};  ///< How often it is noted where the active runs are, at most.
+  std::int64_t prune_rows_max = 500;                ///< Rows that one step of pruning looks at.
+  std::chrono::milliseconds prune_lock_wait{20};    ///< A partition is not dropped while somebody reads it for longer.
   std::uint64_t seed = 0;                           ///< Of the jitter of retries; 0: from the clock.
 };
 
@@ -59,6 +61,13 @@ class writer_engine {
   /// All `busy`: Postgres can't now (disk full, a lock, shutting down): nothing was applied, try again after a pause.
   /// Leases of nodes and runs begin anew then, since reports could not be heard.
   batch_result commit(const std::vector<command>& commands);
+
+  /// One small step of pruning what is past the company's retention, in a transaction of its own: makes partitions of
+  /// coming months, drops one that is over, or deletes at most `prune_rows_max` rows of one table. Between commits.
+  /// Returns when to call again: pruning takes a fifth of the time at most, and rests when there is nothing to do. A
+  /// step that failed (somebody holds a lock, the disk is full) is logged, changed nothing, and comes again later.
+  /// Nothing: another epoch began or the session is gone, as in batch_result::lost_leadership.
+  std::optional<std::chrono::milliseconds> prune();
 
   /// Extends the leader's lease; between commits, each lease/8. Errors: those of leadership::renew.
   result<void> renew();

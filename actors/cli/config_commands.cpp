@@ -4,6 +4,7 @@
 #include "completion.hpp"
 #include "config/load.hpp"
 #include "print.hpp"
+#include "retention_command.hpp"
 #include "schemas/codec.hpp"
 #include "schemas/json.hpp"
 #include "storage/migrate.hpp"
@@ -109,6 +110,7 @@ void add_config_commands(const application& a) {
   sub.add("--state", a.fleet.state, "State directory of the company (default: the nearest .cadre)");
   sub.add("--postgres", *url, "URL of the database as cadre_migrator, where there is no state directory");
   sub.does([=] { return migrate(a.fleet, *url); });
+  add_retention_command(db, a.fleet);
 
   sub = a.app.add_command("version", "Print version, commit and build type");
   sub.add("--json", a.fleet.json, "Print JSON for programs");

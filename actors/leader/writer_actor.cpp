@@ -15,6 +15,8 @@ using std::chrono::milliseconds;
 /// Due times are looked at this often even if nothing says that something is due.
 constexpr milliseconds tick_every_max{1'000};
 constexpr milliseconds tick_every_min{5};
+/// A new reign has more urgent things to do.
+constexpr milliseconds first_prune_after{1'000};
 
 /// What the bus may not ask of the writer.
 bool forbidden(const command& c) {
@@ -153,6 +155,7 @@ caf::behavior writer_actor(writer* self, std::shared_ptr<storage::leadership> le
   const auto renew_every = s.lead->who().lease / 8;
   self->send(owner, writer_ready_atom_v);
   self->delayed_send(self, renew_every, writer_renew_atom_v);
+  self->delayed_send(self, first_prune_after, writer_prune_atom_v);
   wake_later(self, tick_every_min);
   return {
       [=](incoming_commands& batch) {
@@ -166,6 +169,11 @@ caf::behavior writer_actor(writer* self, std::shared_ptr<storage::leadership> le
       [=](writer_flush_atom) { flush(self, outlets, options); },
       [=](writer_wake wake) {
         if (wake.generation == self->state.wake_generation) tick(self, outlets);
+      },
+      [=](writer_prune_atom) {
+        const auto next = self->state.engine->prune();
+        if (!next) return end_reign(self, "another epoch began, or the database connection broke");
+        self->delayed_send(self, *next, writer_prune_atom_v);
       },
       [=](writer_renew_atom) {
         self->delayed_send(self, renew_every, writer_renew_atom_v);

@@ -172,13 +172,28 @@ CREATE TABLE cadre.mode (
   PRIMARY KEY (company, name)
 );
 
+-- Ids and moments ------------------------------------------------------------------------------------------------
+
+-- The least id of version 7 of a moment, and the moment of such an id. Others' say nothing.
+CREATE FUNCTION cadre.first_id(moment timestamptz) RETURNS uuid LANGUAGE sql STABLE AS
+$$ SELECT (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid $$;
+CREATE FUNCTION cadre.id_time(id uuid) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS
+$$ SELECT to_timestamp(('x' || left(id::text, 8) || substr(id::text, 10, 4))::bit(48)::bigint / 1000.0::float8) $$;
+
 -- Tasks and runs -------------------------------------------------------------------------------------------------
 
+-- Tasks, runs and the journal are partitioned by the month that an id of version 7 was made in, so that what is long
+-- over goes as a whole; 0002_retention.sql makes the partitions. A unique key must hold the column that is partitioned by,
+-- and nothing refers to a partitioned table: a foreign key would look for its row in every partition, for every row that
+-- is written, and a partition could not go without a search of all that refer to it. What such keys promised, the
+-- writer's own statements do: a run is made from the row of the task that the same transaction made active, an output
+-- from a run that the writer holds as active, and a dependency after its task was looked up.
+--
 -- Indexes begin with what tells rows apart, not with the company, which all rows may share: while a table is young and
 -- has no statistics, the planner would take an index that begins with the company and read all of it.
 -- No index names the status, and half of each page is kept free: then a step writes a row to the same page and nothing
--- else. No foreign keys in what each task writes, where each would cost as much as the row: that an agent is there is
--- checked by the writer, which never removes one, and it makes a run in the statement that finds the task.
+-- else. That an agent is there is checked by the writer, too, which never removes one: a foreign key would cost as much
+-- as the row.
 CREATE TABLE cadre.task (
   company         text        NOT NULL,
   id              uuid        NOT NULL,
@@ -206,30 +221,43 @@ CREATE TABLE cadre.task (
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   changed_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   finished_at     timestamptz,
-  -- What the two indexes below are made of: where it queues, and until when it may begin. Null for a task that does
-  -- neither, so that the steps of one that is under way change no index, and stay on its page (HOT).
+  -- What the indexes below are made of: where it queues, until when it may begin, whether it waits for somebody, and when
+  -- it ended if that was more than a day after its id was made. Null for what is not so, so that the steps of a task that
+  -- is under way change no index, and stay on its page (HOT).
   lane            text        GENERATED ALWAYS AS
                   (CASE WHEN status = 'queued' THEN coalesce(agent, '@' || mode) END) STORED,
   begin_until     timestamptz GENERATED ALWAYS AS
                   (CASE WHEN status IN ('draft', 'queued', 'blocked') THEN deadline END) STORED,
+  waits           uuid        GENERATED ALWAYS AS
+                  (CASE WHEN status IN ('draft', 'review', 'approved', 'blocked') THEN id END) STORED,
+  slow            timestamptz GENERATED ALWAYS AS
+                  (CASE WHEN finished_at IS NOT NULL AND finished_at - cadre.id_time(id) > interval '24 hours'
+                        THEN finished_at END) STORED,
   PRIMARY KEY (id, company),
   CHECK ((status = 'blocked') = (blocked_reason IS NOT NULL)),
   CHECK ((status IN ('complete', 'failed', 'superseded', 'stale')) = (finished_at IS NOT NULL))
-) WITH (fillfactor = 50);
-CREATE UNIQUE INDEX task_idempotency ON cadre.task (idempotency_key, company) WHERE idempotency_key IS NOT NULL;
+) PARTITION BY RANGE (id);
 -- The backlog in the order in which it is taken, by lane: the tasks of one agent, or those of a mode that name none.
 CREATE INDEX task_ready ON cadre.task (lane, priority, created_at, id, company) WHERE lane IS NOT NULL;
 CREATE INDEX task_run_after ON cadre.task (run_after, company) WHERE lane IS NOT NULL AND run_after IS NOT NULL;
 CREATE INDEX task_begin_until ON cadre.task (begin_until, company) WHERE begin_until IS NOT NULL;
 CREATE INDEX task_by_schedule ON cadre.task (schedule, company) WHERE schedule IS NOT NULL;
 
+-- Which task an idempotency key stands for. It outlives its task by as long as tasks are kept, so that a repeat is known
+-- as one for that long.
+CREATE TABLE cadre.task_key (
+  company         text        NOT NULL,
+  idempotency_key text        NOT NULL,
+  task            uuid        NOT NULL,
+  at              timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (idempotency_key, company)
+);
+
 CREATE TABLE cadre.task_dependency (
   company    text NOT NULL,
   task       uuid NOT NULL,
   depends_on uuid NOT NULL,
   PRIMARY KEY (task, depends_on, company),
-  FOREIGN KEY (company, task) REFERENCES cadre.task (company, id),
-  FOREIGN KEY (company, depends_on) REFERENCES cadre.task (company, id),
   CHECK (task <> depends_on)
 );
 CREATE INDEX task_dependents ON cadre.task_dependency (depends_on, company);
@@ -252,15 +280,16 @@ CREATE TRIGGER task_transition BEFORE UPDATE OF status ON cadre.task FOR EACH RO
     ELSE false END)
   EXECUTE FUNCTION cadre.refuse_task_transition();
 
--- The only definition of workable. Who wants the backlog in order asks by lane.
+-- The only definition of workable. Who wants the backlog in order asks by lane. A subselect with LIMIT and one with
+-- OFFSET stay what they are: of NOT EXISTS the planner makes a join, for which it may read all tasks of all partitions.
 CREATE VIEW cadre.workable_task WITH (security_invoker = true) AS
 SELECT t.* FROM cadre.task t
 WHERE t.status = 'queued'
   AND (t.run_after IS NULL OR t.run_after <= clock_timestamp())
   AND (t.deadline IS NULL OR t.deadline > clock_timestamp())
-  AND NOT EXISTS (SELECT 1 FROM cadre.task_dependency d
-                  JOIN cadre.task b ON b.company = d.company AND b.id = d.depends_on
-                  WHERE d.company = t.company AND d.task = t.id AND b.status <> 'complete');
+  AND (SELECT 1 FROM cadre.task_dependency d CROSS JOIN LATERAL
+         (SELECT b.status FROM cadre.task b WHERE b.company = d.company AND b.id = d.depends_on OFFSET 0) b
+       WHERE d.company = t.company AND d.task = t.id AND b.status <> 'complete' LIMIT 1) IS NULL;
 
 CREATE TABLE cadre.run (
   company         text        NOT NULL,
@@ -282,11 +311,13 @@ CREATE TABLE cadre.run (
   stderr_tail     text,
   started_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   ended_at        timestamptz,
-  PRIMARY KEY (id, company),
-  UNIQUE (task, attempt, company),
+  PRIMARY KEY (task, attempt, company),
   CHECK ((status = 'active') = (ended_at IS NULL))
-) WITH (fillfactor = 40);  -- Its end adds to it.
-CREATE INDEX run_by_agent ON cadre.run (agent, started_at DESC, company);
+) PARTITION BY RANGE (task);
+-- Runs are found by their tasks, and no other index can be read for a statement that names tasks: one that holds the
+-- company, too, would be read as a whole while the table is young. That an agent is not null is said to rule it out.
+CREATE INDEX run_by_id ON cadre.run (id);
+CREATE INDEX run_by_agent ON cadre.run (agent, started_at DESC, company) WHERE agent IS NOT NULL;
 
 -- Where the runs that are under way are found, in place of an index that each run would change twice: all of them have
 -- an id from `all_ended_before` on, or one of `but`. Renewed by the writer every few seconds while runs begin and end.
@@ -295,12 +326,18 @@ CREATE TABLE cadre.run_mark (
   all_ended_before uuid   NOT NULL,
   but              uuid[] NOT NULL
 );
+-- IS TRUE: so that no other index looks as good as the one of ids.
+CREATE FUNCTION cadre.active_runs(of_company text) RETURNS SETOF cadre.run
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  SELECT r.* FROM cadre.run r WHERE r.id >= (SELECT all_ended_before FROM cadre.run_mark WHERE company = of_company)
+    AND (r.company = of_company) IS TRUE AND r.status = 'active'
+  UNION ALL
+  SELECT r.* FROM cadre.run r WHERE r.id = ANY ((SELECT but FROM cadre.run_mark WHERE company = of_company)::uuid[])
+    AND r.id < (SELECT all_ended_before FROM cadre.run_mark WHERE company = of_company)
+    AND (r.company = of_company) IS TRUE AND r.status = 'active'
+$$;
 CREATE VIEW cadre.active_run WITH (security_invoker = true) AS
-SELECT r.* FROM cadre.run_mark m JOIN cadre.run r ON r.company = m.company AND r.id >= m.all_ended_before
-WHERE r.status = 'active'
-UNION ALL
-SELECT r.* FROM cadre.run_mark m CROSS JOIN LATERAL unnest(m.but) AS b (id)
-JOIN cadre.run r ON r.company = m.company AND r.id = b.id AND r.id < m.all_ended_before WHERE r.status = 'active';
+SELECT r.* FROM cadre.run_mark m CROSS JOIN LATERAL cadre.active_runs(m.company) r;
 
 CREATE TABLE cadre.journal (
   company text        NOT NULL,
@@ -312,7 +349,7 @@ CREATE TABLE cadre.journal (
   data    jsonb       NOT NULL DEFAULT 'null',
   at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (run, line, company)
-);
+) PARTITION BY RANGE (run);
 CREATE INDEX journal_by_agent ON cadre.journal (agent, at DESC, company);
 
 -- Outputs, verdicts, canonical -----------------------------------------------------------------------------------
@@ -334,7 +371,6 @@ CREATE TABLE cadre.output (
   PRIMARY KEY (id, company),
   UNIQUE (run, dataset, company),
   UNIQUE (id, worker, company),
-  FOREIGN KEY (company, run) REFERENCES cadre.run (company, id),
   FOREIGN KEY (company, worker) REFERENCES cadre.agent (company, path),
   CHECK (NOT worker = ANY (auditors))
 );
@@ -428,6 +464,7 @@ CREATE TABLE cadre.canonical (
   PRIMARY KEY (company, dataset, worker, key),
   FOREIGN KEY (company, output) REFERENCES cadre.promotion (company, output)
 );
+CREATE INDEX canonical_by_output ON cadre.canonical (output, company);
 
 -- Escalations ----------------------------------------------------------------------------------------------------
 
@@ -564,6 +601,6 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA cadre FROM PUBLIC;
 GRANT USAGE ON SCHEMA cadre TO cadre_writer, cadre_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA cadre TO cadre_reader, cadre_writer;
 GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA cadre TO cadre_writer;
-GRANT EXECUTE ON FUNCTION cadre.readable_companies() TO cadre_reader, cadre_writer;
+GRANT EXECUTE ON FUNCTION cadre.readable_companies(), cadre.active_runs(text) TO cadre_reader, cadre_writer;
 GRANT EXECUTE ON FUNCTION cadre.must_equal(bigint, bigint, text) TO cadre_writer;
 REVOKE INSERT, UPDATE, DELETE ON cadre.schema_migration, cadre.reader_grant FROM cadre_writer;

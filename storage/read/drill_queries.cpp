@@ -7,7 +7,8 @@ namespace cadre::storage::queries {
 query drill_mark(const std::string& company) {
   return {
       "SELECT clock_timestamp() AS at, coalesce((SELECT array_agg(id) FROM (SELECT id FROM cadre.task "
-      "WHERE company = $1 ORDER BY created_at DESC LIMIT 10000) newest), '{}')::text AS tasks",
+      "WHERE company = $1 AND (finished_at IS NULL OR finished_at > clock_timestamp() - interval '12 hours') "
+      "ORDER BY created_at DESC LIMIT 10000) newest), '{}')::text AS tasks",
       {company}};
 }
 

@@ -1,5 +1,6 @@
 #include "storage/writer/claims.hpp"
 
+#include "storage/writer/id_bounds.hpp"
 #include "storage/writer/tasks.hpp"
 
 #include <algorithm>
@@ -229,11 +230,12 @@ void start_queued(unit& u, const std::vector<pick>& picks, const takers& free) {
     by_task.emplace(p.task, p.agent);
     ids.push_back(p.task);
   }
+  const auto among = bounds_of(ids);
   const auto rows = u.db.run(
       "UPDATE cadre.task SET status = 'active', attempt = attempt + 1, changed_at = clock_timestamp() "
-      "WHERE company = $1 AND id = ANY ($2::uuid[]) AND status = 'queued' "
+      "WHERE company = $1 AND id = ANY ($2::uuid[]) AND id >= $3::uuid AND id <= $4::uuid AND status = 'queued' "
       "AND (deadline IS NULL OR deadline > clock_timestamp()) RETURNING " CADRE_GRANTED_TASK,
-      u.company(), ids);
+      u.company(), ids, among.least, among.greatest);
   std::vector<granted_task> tasks;
   for (const auto& row : rows) tasks.push_back(granted(row, by_task.at(task_id{row[0].as<std::string>()})));
   begin_runs(u, tasks, free);

@@ -129,8 +129,8 @@ void recall_runs(pg::session& db, memory& m, timestamp now) {
   const auto rows = db.run(
       "SELECT r.id::text, r.task::text, r.attempt, r.agent, r.incarnation, r.node, r.node_life::text, "
       "(extract(epoch FROM r.lease_until) * 1000000)::bigint, t.mode, t.title, coalesce(t.concurrency_key, '') FROM "
-      "cadre.active_run r "
-      "JOIN cadre.task t ON t.company = r.company AND t.id = r.task WHERE r.company = $1",
+      "cadre.active_run r CROSS JOIN LATERAL (SELECT mode, title, concurrency_key FROM cadre.task "
+      "WHERE company = r.company AND id = r.task OFFSET 0) t WHERE r.company = $1",
       m.company.name);
   for (const auto& row : rows) {
     active_run run;

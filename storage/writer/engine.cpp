@@ -3,6 +3,7 @@
 #include "storage/pg/rows.hpp"
 #include "storage/writer/batch.hpp"
 #include "storage/writer/handlers.hpp"
+#include "storage/writer/retention.hpp"
 
 namespace cadre::storage {
 
@@ -40,6 +41,7 @@ struct writer_engine::impl {
   leadership_session& lead;
   engine_options options;
   writer::memory memory;
+  writer::pruner pruning;
   std::mt19937_64 random;
   timestamp clock_base;
   std::chrono::steady_clock::time_point clock_read{};
@@ -216,7 +218,32 @@ struct writer_engine::impl {
       writer::recall(*lead.db, memory, clock());
     }
     remembers = true;
+    pruning.restart();
     return {};
+  }
+
+  std::optional<std::chrono::milliseconds> prune() {
+    const auto began = std::chrono::steady_clock::now();
+    unit u{*lead.db, memory, options, random, clock()};
+    const auto done = transact(u, [&] {
+      lead.db->script("SET LOCAL lock_timeout = " + std::to_string(options.prune_lock_wait.count()));
+      pruning.step(u);
+    });
+    switch (done.how) {
+      case ending::committed:
+        return pruning.committed(
+            std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began));
+      case ending::poisoned:
+      case ending::unavailable:
+        break;
+      case ending::lost:
+      case ending::fenced:
+        lead.drop();
+        return std::nullopt;
+    }
+    const auto wait = pruning.failed();
+    log::warn("company {}: pruning waits for {} ms: {}", lead.who.company, wait.count(), done.why.message);
+    return wait;
   }
 };
 
@@ -252,6 +279,12 @@ batch_result writer_engine::commit(const std::vector<command>& commands) {
   me.answer_ending(out, commands, result);
   if (!out.lost_leadership) out.next_wakeup = me.next_wakeup();
   return out;
+}
+
+std::optional<std::chrono::milliseconds> writer_engine::prune() {
+  auto& me = *impl_;
+  if (me.lead.reign == 0 || !me.lead.db || !me.remembers) return std::nullopt;
+  return me.prune();
 }
 
 result<void> writer_engine::renew() {

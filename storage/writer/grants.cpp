@@ -1,5 +1,6 @@
 #include "storage/writer/claims.hpp"
 #include "storage/writer/handlers.hpp"
+#include "storage/writer/id_bounds.hpp"
 #include "storage/writer/tasks.hpp"
 
 namespace cadre::storage::writer {
@@ -53,10 +54,12 @@ void grant_lost_again(unit& u) {
 
 void note_ready(unit& u, const std::vector<task_id>& ids) {
   if (ids.empty()) return;
+  const auto among = bounds_of(ids);
   const auto rows = u.db.run(
       "SELECT lane, priority, id::text, (extract(epoch FROM created_at) * 1000000)::bigint, mode, "
-      "coalesce(concurrency_key, '') FROM cadre.workable_task WHERE company = $1 AND id = ANY ($2::uuid[])",
-      u.company(), ids);
+      "coalesce(concurrency_key, '') FROM cadre.workable_task WHERE company = $1 AND id = ANY ($2::uuid[]) AND "
+      "id >= $3::uuid AND id <= $4::uuid",
+      u.company(), ids, among.least, among.greatest);
   for (const auto& row : rows)
     u.mem.queue.add(
         row[0].as<std::string>(), row[1].as<std::int64_t>(),

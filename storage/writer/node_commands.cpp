@@ -1,4 +1,5 @@
 #include "storage/writer/handlers.hpp"
+#include "storage/writer/id_bounds.hpp"
 #include "storage/writer/tasks.hpp"
 
 #include <algorithm>
@@ -110,9 +111,14 @@ void look_at_held(unit& u, const node_report& body) {
       u.remember_run(run);
     }
   }
-  if (!extended.empty())
-    u.db.run("UPDATE cadre.run SET lease_until = $3::timestamptz WHERE company = $1 AND id = ANY ($2::uuid[])",
-             u.company(), extended, u.now + lease);
+  if (extended.empty()) return;
+  std::vector<task_id> tasks;
+  for (const auto& id : extended) tasks.push_back(u.mem.runs.at(id).task);
+  const auto among = bounds_of(tasks);
+  u.db.run(
+      "UPDATE cadre.run SET lease_until = $3::timestamptz WHERE company = $1 AND (id = ANY ($2::uuid[])) IS "
+      "TRUE AND task = ANY ($4::uuid[]) AND task >= $5::uuid AND task <= $6::uuid",
+      u.company(), extended, u.now + lease, tasks, among.least, among.greatest);
 }
 
 /// Lives that were replaced elsewhere while their node could not hear of it.

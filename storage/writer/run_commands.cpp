@@ -2,6 +2,7 @@
 #include "schemas/text.hpp"
 #include "storage/writer/escalations.hpp"
 #include "storage/writer/handlers.hpp"
+#include "storage/writer/id_bounds.hpp"
 #include "storage/writer/lookups.hpp"
 #include "storage/writer/tasks.hpp"
 
@@ -131,30 +132,33 @@ bool ended_alike(const run_complete& a, const run_complete& b) {
 /// Many a run has nothing to tell but that it is done: those that say the same as the first are spared the document.
 void end_runs(unit& u, const std::vector<completed_run>& all) {
   const auto& first = *all.front().body;
-  std::vector<run_id> alike, different;
+  std::vector<task_id> alike, different;
   std::string results = "{";
   const auto text = [](const json_text& document) { return document.text.empty() ? "null" : document.text; };
   for (const auto& [run, body] : all) {
     if (ended_alike(*body, first)) {
-      alike.push_back(run.id);
+      alike.push_back(run.task);
       continue;
     }
-    different.push_back(run.id);
+    different.push_back(run.task);
     results += (results.size() > 1 ? ",\"" : "\"") + run.id.text + "\":[" + text(body->metrics) + "," +
                text(body->alerts) + "," + text(body->recommendations) + "]";
   }
+  // By their tasks, which have one active run each: that is where a run is found.
+  auto among = bounds_of(alike);
   u.db.send(
-      "UPDATE cadre.run SET status = 'succeeded', metrics = $3::jsonb, alerts = $4::jsonb, recommendations = "
-      "$5::jsonb, "
-      "ended_at = clock_timestamp() WHERE company = $1 AND id = ANY ($2::uuid[]) AND status = 'active'",
-      u.company(), alike, first.metrics, first.alerts, first.recommendations);
+      "UPDATE cadre.run SET status = 'succeeded', metrics = $5::jsonb, alerts = $6::jsonb, recommendations = "
+      "$7::jsonb, ended_at = clock_timestamp() WHERE company = $1 AND task = ANY ($2::uuid[]) AND task >= $3::uuid "
+      "AND task <= $4::uuid AND status = 'active'",
+      u.company(), alike, among.least, among.greatest, first.metrics, first.alerts, first.recommendations);
   if (different.empty()) return;
+  among = bounds_of(different);
   // One document, asked by id: joined with an array of runs, the planner would look for a way to join.
   u.db.send(
-      "UPDATE cadre.run SET status = 'succeeded', metrics = $3::jsonb -> id::text -> 0, "
-      "alerts = $3::jsonb -> id::text -> 1, recommendations = $3::jsonb -> id::text -> 2, ended_at = clock_timestamp() "
-      "WHERE company = $1 AND id = ANY ($2::uuid[]) AND status = 'active'",
-      u.company(), different, json_text{results + "}"});
+      "UPDATE cadre.run SET status = 'succeeded', metrics = $5::jsonb -> id::text -> 0, "
+      "alerts = $5::jsonb -> id::text -> 1, recommendations = $5::jsonb -> id::text -> 2, ended_at = clock_timestamp() "
+      "WHERE company = $1 AND task = ANY ($2::uuid[]) AND task >= $3::uuid AND task <= $4::uuid AND status = 'active'",
+      u.company(), different, among.least, among.greatest, json_text{results + "}"});
 }
 
 /// Ends runs that succeeded: their outputs are sealed, and their tasks are complete or wait for verdicts.
@@ -179,8 +183,10 @@ result<applied> apply(unit& u, const command& c, const run_progress& body) {
   const auto* run = find_run(u, body.run);
   if (run == nullptr) return tl::unexpected{why_not_active(u, body.run)};
   if (auto own = must_be(u, c.from, run->agent, "a run"); !own) return tl::unexpected{own.error()};
-  u.db.run("UPDATE cadre.run SET progress = $3::jsonb WHERE company = $1 AND id = $2::uuid AND status = 'active'",
-           u.company(), body.run, body.progress);
+  u.db.run(
+      "UPDATE cadre.run SET progress = $3::jsonb WHERE company = $1 AND id = $2::uuid AND task = $4::uuid "
+      "AND status = 'active'",
+      u.company(), body.run, body.progress, run->task);
   return applied{0, body.run.text};
 }
 

@@ -1,6 +1,8 @@
 #include "storage/writer/claims.hpp"
 #include "storage/writer/handlers.hpp"
+#include "storage/writer/id_bounds.hpp"
 #include "storage/writer/lookups.hpp"
+#include "storage/writer/task_keys.hpp"
 #include "storage/writer/tasks.hpp"
 
 #include <algorithm>
@@ -40,9 +42,11 @@ bool ended_without_success(task_status s) {
 dependencies read_dependencies(unit& u, const std::vector<task_id>& ids) {
   dependencies found;
   if (ids.empty()) return found;
+  const auto among = bounds_of(ids);
   const auto rows = u.db.run(
-      "SELECT id::text, status, coalesce(agent, '') FROM cadre.task WHERE company = $1 AND id = ANY ($2::uuid[])",
-      u.company(), ids);
+      "SELECT id::text, status, coalesce(agent, '') FROM cadre.task WHERE company = $1 AND id = ANY ($2::uuid[]) "
+      "AND id >= $3::uuid AND id <= $4::uuid",
+      u.company(), ids, among.least, among.greatest);
   for (const auto& row : rows) {
     dependency d;
     from_text(row[1].as<std::string>(), d.status);
@@ -74,6 +78,7 @@ result<new_task> check(const unit& u, const task_add& body, const dependencies& 
   const bool upper_case =
       std::any_of(body.id.text.begin(), body.id.text.end(), [](char c) { return c >= 'A' && c <= 'F'; });
   if (!is_uuid(body.id.text) || upper_case) return fail(errc::bad_value, "id: not a UUID in lower case");
+  if (auto fresh = check_age(u, body.id); !fresh) return tl::unexpected{fresh.error()};
   if (body.priority < 0 || body.priority > 3) return fail(errc::bad_value, "priority: 0 (most urgent) to 3");
   if (body.idempotency_key.size() > key_bytes_max) return fail(errc::bad_value, "idempotency_key: over 500 bytes");
   if (body.concurrency_key.size() > key_bytes_max) return fail(errc::bad_value, "concurrency_key: over 500 bytes");
@@ -94,13 +99,10 @@ result<new_task> check(const unit& u, const task_add& body, const dependencies& 
   return task;
 }
 
-/// True if no two of these could be the same task.
 bool all_differ(const std::vector<new_task>& tasks) {
-  std::unordered_set<std::string_view> ids, keys;
-  return std::all_of(tasks.begin(), tasks.end(), [&](const new_task& task) {
-    const auto& key = task.body->idempotency_key;
-    return ids.insert(task.body->id.text).second && (key.empty() || keys.insert(key).second);
-  });
+  std::unordered_set<std::string_view> ids;
+  return std::all_of(tasks.begin(), tasks.end(),
+                     [&](const new_task& task) { return ids.insert(task.body->id.text).second; });
 }
 
 #define CADRE_NEW_TASKS                                                                                         \
@@ -119,8 +121,12 @@ std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tas
   using column = std::vector<pg::value>;
   column ids, modes, agents, titles, payloads, priorities, statuses, attempt, attempts, run_after, deadlines, keys,
       together, schedules, retries, reasons, blockers, senders, created;
+  std::vector<const task_add*> bodies;
+  for (const auto& task : tasks) bodies.push_back(task.body);
+  const auto taken = claim_keys(u, bodies);
   for (const auto& task : tasks) {
     const auto& body = *task.body;
+    if (taken.count(body.id.text) > 0) continue;
     ids.push_back(to_value(body.id));
     modes.push_back(to_value(task.mode));
     agents.push_back(to_value(body.agent));
@@ -141,6 +147,7 @@ std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tas
     senders.push_back(to_value(task.by));
     created.push_back(to_value(task.created_at));
   }
+  if (ids.empty()) return {};
   // Shorter arrays are filled up with nulls: most tasks have none of these.
   for (auto* rare : {&agents, &run_after, &deadlines, &keys, &together, &schedules, &retries, &reasons, &blockers})
     if (std::none_of(rare->begin(), rare->end(), [](const auto& v) { return v.has_value(); })) rare->clear();
@@ -156,7 +163,8 @@ std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tas
     for (const auto& row : rows) inserted.insert(row[0].template as<std::string>());
   } else {
     with([&](const auto&... values) { u.db.send(CADRE_NEW_TASKS, values...); });
-    for (const auto& task : tasks) inserted.insert(task.body->id.text);
+    for (const auto& task : tasks)
+      if (taken.count(task.body->id.text) == 0) inserted.insert(task.body->id.text);
   }
   return inserted;
 }
@@ -181,8 +189,8 @@ void insert_dependencies(unit& u, const std::vector<new_task>& tasks) {
 std::optional<applied> find_earlier(unit& u, const task_add& body) {
   if (!is_uuid(body.id.text)) return std::nullopt;
   const auto rows = u.db.run(
-      "SELECT id::text FROM cadre.task WHERE company = $1 AND (id = $2::uuid OR idempotency_key = $3) "
-      "ORDER BY id = $2::uuid DESC LIMIT 1",
+      "SELECT id::text FROM (SELECT id, 1 AS choice FROM cadre.task WHERE company = $1 AND id = $2::uuid UNION ALL "
+      "SELECT task, 2 FROM cadre.task_key WHERE company = $1 AND idempotency_key = $3) f ORDER BY choice LIMIT 1",
       u.company(), body.id, pg::or_null{body.idempotency_key});
   if (rows.empty()) return std::nullopt;
   return applied{0, rows[0][0].as<std::string>()};

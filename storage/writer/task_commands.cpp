@@ -17,10 +17,11 @@ void hand_over_dependents(unit& u, const task_id& old, const task_id& again) {
   if (moved.empty()) return;
   const auto rows = u.db.run(
       "UPDATE cadre.task t SET status = 'queued', blocked_reason = NULL, blocked_on = NULL, "
-      "changed_at = clock_timestamp() WHERE t.company = $1 AND t.status = 'blocked' AND t.id IN "
-      "(SELECT task FROM cadre.task_dependency WHERE company = $1 AND depends_on = $2::uuid) AND NOT EXISTS "
-      "(SELECT 1 FROM cadre.task_dependency d JOIN cadre.task b ON b.company = d.company AND b.id = d.depends_on "
-      " WHERE d.company = t.company AND d.task = t.id AND b.status IN ('failed', 'stale', 'superseded')) "
+      "changed_at = clock_timestamp() WHERE t.company = $1 AND t.status = 'blocked' AND t.id = ANY "
+      "(ARRAY(SELECT task FROM cadre.task_dependency WHERE company = $1 AND depends_on = $2::uuid)) AND "
+      "(SELECT 1 FROM cadre.task_dependency d CROSS JOIN LATERAL (SELECT b.status FROM cadre.task b WHERE b.company = "
+      "d.company AND b.id = d.depends_on OFFSET 0) b WHERE d.company = t.company AND d.task = t.id "
+      "AND b.status IN ('failed', 'stale', 'superseded') LIMIT 1) IS NULL "
       "RETURNING t.id::text",
       u.company(), again);
   std::vector<task_id> queued;

@@ -4,6 +4,7 @@
 #include "schemas/text.hpp"
 #include "storage/decide/retry.hpp"
 #include "storage/writer/escalations.hpp"
+#include "storage/writer/id_bounds.hpp"
 #include "storage/writer/lookups.hpp"
 
 namespace cadre::storage::writer {
@@ -133,12 +134,14 @@ void move_tasks(unit& u, std::vector<task_facts> tasks, task_status to) {
     task.status = to;
     tell_task(u, task);
   }
+  const auto among = bounds_of(ids);
   u.db.send(
       "WITH moved AS (UPDATE cadre.task SET status = $3, changed_at = clock_timestamp(), "
       "finished_at = CASE WHEN $4::boolean THEN clock_timestamp() END, error_code = NULL, error = NULL, "
-      "blocked_reason = NULL, blocked_on = NULL WHERE company = $1 AND id = ANY ($2::uuid[]) RETURNING 1) "
-      "SELECT cadre.must_equal(count(*), $5::bigint, 'not all of the tasks are there') FROM moved",
-      u.company(), ids, to, is_terminal(to), ids.size());
+      "blocked_reason = NULL, blocked_on = NULL WHERE company = $1 AND id = ANY ($2::uuid[]) "
+      "AND id >= $5::uuid AND id <= $6::uuid RETURNING 1) "
+      "SELECT cadre.must_equal(count(*), $7::bigint, 'not all of the tasks are there') FROM moved",
+      u.company(), ids, to, is_terminal(to), among.least, among.greatest, ids.size());
   if (to == task_status::complete) u.complete.insert(u.complete.end(), ids.begin(), ids.end());
 }
 
@@ -148,9 +151,9 @@ void end_badly(unit& u, const run_id& id, const bad_end& end) {
   const auto run = found->second;
   u.db.run(
       "UPDATE cadre.run SET status = $3, error_code = $4, error = $5, stderr_tail = $6, ended_at = clock_timestamp() "
-      "WHERE company = $1 AND id = $2::uuid AND status = 'active'",
+      "WHERE company = $1 AND id = $2::uuid AND task = $7::uuid AND status = 'active'",
       u.company(), id, end.status, end.error.code, clean_text(end.error.message),
-      pg::or_null{clean_text(end.stderr_tail)});
+      pg::or_null{clean_text(end.stderr_tail)}, run.task);
   u.db.run("UPDATE cadre.output SET status = 'dropped' WHERE company = $1 AND run = $2::uuid AND status = 'staged'",
            u.company(), id);
   u.forget_run(id);
@@ -175,8 +178,8 @@ void cancel_run(unit& u, const active_run& run, const std::string& reason) {
   const auto gone = run;
   u.db.run(
       "UPDATE cadre.run SET status = 'cancelled', error_code = 'cancelled', error = $3, ended_at = clock_timestamp() "
-      "WHERE company = $1 AND id = $2::uuid AND status = 'active'",
-      u.company(), gone.id, clean_text(reason));
+      "WHERE company = $1 AND id = $2::uuid AND task = $4::uuid AND status = 'active'",
+      u.company(), gone.id, clean_text(reason), gone.task);
   u.forget_run(gone.id);
   u.revoke(gone.id, gone.agent, reason);
 }

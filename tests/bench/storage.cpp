@@ -1,7 +1,8 @@
 // Drives the writer's engine as the leader's thread does: a batch of commands, one transaction, the next batch. Its one
 // node is this program, whose agents do nothing: what they are granted, they complete with the next batch.
 //   bench_storage lifecycle TASKS BATCH | latency TASKS | single COMMANDS | rows ROWS BATCH | growth OLD TASKS BATCH
-// Prints one line of JSON. CADRE_TEST_POSTGRES: a superuser's URL.
+//     | soak SECONDS TASKS_PER_S KEPT_S SAMPLE_S
+// Prints one line of JSON; of a soak one for each sample. CADRE_TEST_POSTGRES: a superuser's URL.
 
 #include "config/company.hpp"
 #include "schemas/messages.hpp"
@@ -16,10 +17,15 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <future>
 #include <iostream>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <unistd.h>
+#include <unordered_map>
 #include <vector>
 
 namespace {
@@ -52,8 +58,13 @@ json_text payload(std::size_t number) {
   return {R"({"number":)" + std::to_string(number) + R"(,"text":")" + std::string(280, 'x') + "\"}"};
 }
 
-config::company make_company() {
+/// What is over is kept for `kept`; 0: for the default.
+config::company make_company(std::chrono::seconds kept) {
   config::company c;
+  if (kept.count() > 0) {
+    auto& r = c.retention;
+    for (auto* k : {&r.tasks, &r.runs, &r.journal, &r.outputs, &r.events}) *k = {false, kept};
+  }
   c.name = "bench";
   config::node node;
   node.name = "one";
@@ -82,7 +93,8 @@ config::company make_company() {
 /// A database of its own with a company in it, and the engine that writes it.
 class world {
  public:
-  world() : name_{"cadre_bench_" + new_uuid().substr(24)}, company_{make_company()} {
+  explicit world(std::chrono::seconds kept = {})
+      : name_{"cadre_bench_" + new_uuid().substr(24)}, company_{make_company(kept)} {
     must(prepare_database(server_url(), name_, {"m", "w", "r"}, {company_.name}));
     lead_again();
   }
@@ -118,6 +130,7 @@ class world {
       commands.push_back(make(done, run.agent.text, run.incarnation));
     }
     completed_ += granted_.size();
+    finished_ = std::move(granted_);
     granted_.clear();
     auto made = engine_->commit(commands);
     for (const auto& o : made.outcomes)
@@ -172,8 +185,18 @@ class world {
     commit({make(report, "node.one")});
   }
 
+  /// One step of pruning; when the next one is due.
+  clock::time_point prune() {
+    const auto next = engine_->prune();
+    if (!next) throw std::runtime_error{"the reign is over"};
+    return clock::now() + *next;
+  }
+
+  /// What the last commit completed.
+  [[nodiscard]] const std::vector<run_grant>& finished() const { return finished_; }
   [[nodiscard]] std::size_t completed() const { return completed_; }
   [[nodiscard]] std::size_t granted() const { return granted_.size(); }
+  [[nodiscard]] const std::vector<run_grant>& granted_runs() const { return granted_; }
   [[nodiscard]] std::string superuser() const { return must(connection_url(server_url(), name_, "", "")); }
 
   /// Puts `count` complete tasks with a run and three events each into the tables, as if done long ago.
@@ -208,7 +231,7 @@ class world {
   node_life_id life_ = new_id<node_life_id>();
   std::unique_ptr<leadership> lead_;
   std::unique_ptr<writer_engine> engine_;
-  std::vector<run_grant> granted_;
+  std::vector<run_grant> granted_, finished_;
   std::size_t completed_ = 0;
 };
 
@@ -346,6 +369,104 @@ void rows(std::size_t count, std::size_t batch) {
   print({{"writer_rows_per_s", ours}, {"copy_rows_per_s", copied}});
 }
 
+std::int64_t resident_bytes() {
+  std::ifstream file{"/proc/self/statm"};
+  std::int64_t all = 0, resident = 0;
+  file >> all >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+/// Sizes with indexes and partitions, and what is dead in them, as the members of a JSON object.
+std::string table_sizes(const std::string& url) {
+  pqxx::connection server{url};
+  pqxx::nontransaction direct{server};
+  std::string line;
+  for (const std::string table : {"task", "run", "journal", "event"}) {
+    const auto rows = direct.exec(
+        "SELECT coalesce(sum(pg_total_relation_size(t.relid)), 0)::bigint, coalesce(sum(s.n_dead_tup), 0)::bigint FROM "
+        "pg_partition_tree('cadre." +
+        table + "') t LEFT JOIN pg_stat_user_tables s ON s.relid = t.relid");
+    auto bytes = rows[0][0].as<std::int64_t>();
+    auto dead = rows[0][1].as<std::int64_t>();
+    if (bytes == 0) {
+      const auto plain = direct.exec("SELECT pg_total_relation_size('cadre." + table +
+                                     "'), coalesce((SELECT n_dead_tup FROM pg_stat_user_tables WHERE relid = 'cadre." +
+                                     table + "'::regclass), 0)");
+      bytes = plain[0][0].as<std::int64_t>();
+      dead = plain[0][1].as<std::int64_t>();
+    }
+    line += ", \"" + table + "_bytes\": " + std::to_string(bytes) + ", \"" + table + "_dead\": " + std::to_string(dead);
+  }
+  const auto gone = direct.exec("SELECT coalesce(sum(rows), 0) FROM cadre.pruned WHERE \"table\" = 'task'");
+  return line + ", \"tasks_pruned\": " + std::to_string(gone[0][0].as<std::int64_t>());
+}
+
+/// Tasks arrive at a steady rate, whatever becomes of those before; what is over is pruned after `kept`. Every
+/// `sample` a line: latencies from when a task should have been added until it was complete, memory, sizes.
+void soak(std::chrono::seconds time, std::size_t per_s, std::chrono::seconds kept, std::chrono::seconds sample) {
+  constexpr std::size_t batch_max = 1'000;
+  constexpr std::size_t journal_every = 10;
+  world w{kept};
+  w.open(2 * batch_max);
+  std::unordered_map<std::string, clock::time_point> arrived;
+  std::vector<double> latencies;
+  std::future<std::string> sizes;
+  std::string figures;
+  const auto begin = clock::now();
+  auto next_prune = begin, next_sample = begin + sample;
+  std::size_t added = 0, finished_before = 0;
+  const auto arrival = [&](std::size_t n) {
+    return begin + std::chrono::duration_cast<clock::duration>(
+                       std::chrono::duration<double>(static_cast<double>(n) / static_cast<double>(per_s)));
+  };
+  while (clock::now() < begin + time) {
+    std::vector<command> commands;
+    while (commands.size() < batch_max && arrival(added) <= clock::now()) {
+      commands.push_back(world::add(added));
+      arrived.emplace(std::get<task_add>(commands.back().body).id.text, arrival(added));
+      ++added;
+    }
+    for (const auto& run : w.granted_runs()) {
+      if (++finished_before % journal_every != 0) continue;
+      journal_add line;
+      line.run = run.run;
+      line.line = 1;
+      line.agent = run.agent;
+      line.level = "info";
+      line.text = "done";
+      commands.push_back(world::make(line, run.agent.text, run.incarnation));
+    }
+    if (!commands.empty() || w.granted() > 0) {
+      w.commit(std::move(commands));
+      const auto done = clock::now();
+      for (const auto& run : w.finished()) {
+        const auto at = arrived.find(run.task.text);
+        if (at == arrived.end()) continue;
+        latencies.push_back(std::chrono::duration<double>(done - at->second).count());
+        arrived.erase(at);
+      }
+    } else if (clock::now() < next_prune) {
+      std::this_thread::sleep_until(std::min({arrival(added), next_prune, next_sample}));
+    }
+    if (clock::now() >= next_prune) next_prune = w.prune();
+    if (clock::now() >= next_sample && !latencies.empty() && !sizes.valid()) {
+      char text[256];
+      std::snprintf(text, sizeof text,
+                    "{\"at_s\": %.0f, \"tasks\": %zu, \"open\": %zu, \"p50_us\": %.0f, \"p99_us\": %.0f, "
+                    "\"resident_bytes\": %lld",
+                    seconds_since(begin), latencies.size(), arrived.size(), quantile_us(latencies, 0.5),
+                    quantile_us(latencies, 0.99), static_cast<long long>(resident_bytes()));
+      figures = text;
+      latencies.clear();
+      next_sample += sample;
+      sizes = std::async(std::launch::async, table_sizes, w.superuser());
+    }
+    if (sizes.valid() && sizes.wait_for(std::chrono::seconds{0}) == std::future_status::ready)
+      std::cout << figures << sizes.get() << "}" << std::endl;
+  }
+  if (sizes.valid()) std::cout << figures << sizes.get() << "}" << std::endl;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -357,8 +478,10 @@ int main(int argc, char** argv) {
     if (what == "growth" && argc == 5) return growth(number(2), number(3), number(4)), 0;
     if (what == "single" && argc == 3) return single(number(2)), 0;
     if (what == "rows" && argc == 4) return rows(number(2), number(3)), 0;
+    const auto seconds = [&](int i) { return std::chrono::seconds{static_cast<std::int64_t>(number(i))}; };
+    if (what == "soak" && argc == 6) return soak(seconds(2), number(3), seconds(4), seconds(5)), 0;
     std::cerr << "usage: bench_storage lifecycle TASKS BATCH | latency TASKS | single COMMANDS | rows ROWS BATCH | "
-                 "growth OLD TASKS BATCH\n";
+                 "growth OLD TASKS BATCH | soak SECONDS TASKS_PER_S KEPT_S SAMPLE_S\n";
     return 2;
   } catch (const std::exception& e) {
     std::cerr << "bench_storage: " << e.what() << '\n';

@@ -140,9 +140,10 @@ BOOST_AUTO_TEST_CASE(memory_equals_the_database_after_any_commands_poison_and_ta
       // All that can be done is done, each task once.
       for (int n = 0; n < 2'000; ++n) {
         p.report(slots);
-        if (p.active.empty() && p.w.ask("SELECT (SELECT count(*) FROM cadre.workable_task WHERE company = $1) + "
-                                        "(SELECT count(*) FROM cadre.task WHERE company = $1 AND status = 'queued' AND "
-                                        "run_after > clock_timestamp())") == "0")
+        if (p.active.empty() &&
+            p.w.ask("SELECT count(*) FROM cadre.task WHERE company = $1 AND status = 'queued' AND "
+                    "id NOT IN (SELECT task FROM cadre.task_dependency WHERE company = $1)") == "0" &&
+            p.w.ask("SELECT count(*) FROM cadre.workable_task WHERE company = $1") == "0")
           break;
         while (!p.active.empty()) p.end_a_run();
       }

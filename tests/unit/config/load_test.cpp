@@ -104,6 +104,7 @@ BOOST_AUTO_TEST_CASE(defaults_of_the_table_are_those_of_the_types) {
   BOOST_TEST((m.on_escalation.then == escalation_rule{}.then));
   BOOST_TEST((c.timing.lease == fleet{}.lease));
   BOOST_TEST((c.timing.run_lease == fleet{}.run_lease));
+  BOOST_TEST((c.retention == retention_rule{}));
   const auto& s = c.schedules.at(0);
   BOOST_TEST((s.grace == schedule{}.grace));
   BOOST_TEST(s.priority == schedule{}.priority);

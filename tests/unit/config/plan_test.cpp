@@ -89,6 +89,8 @@ BOOST_AUTO_TEST_CASE(schedules_the_brief_and_the_company) {
   expect(steps(changed("@daily", "@weekly")), {"schedule-change brief: cron: @daily -> @weekly"});
   expect(steps(changed("fleet: {lease: 5s}", "fleet: {lease: 4s}\nproduction: true")),
          {"company-change acme: production: false -> true; fleet.lease: 5s -> 4s"});
+  expect(steps(changed("fleet: {lease: 5s}", "fleet: {lease: 5s}\nretention: {tasks: forever, journal: 7d}")),
+         {"company-change acme: retention.tasks: 90d -> forever; retention.journal: 30d -> 7d"});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

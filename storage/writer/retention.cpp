@@ -1,0 +1,159 @@
+#include "storage/writer/retention.hpp"
+
+#include "schemas/log.hpp"
+#include "storage/writer/id_bounds.hpp"
+#include "storage/writer/prune_rows.hpp"
+
+#include <algorithm>
+
+namespace cadre::storage::writer {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// A round that goes on where the last one ended goes back by this much: what ended late would be left behind.
+constexpr milliseconds step_back{10'000};
+/// So many rounds, and then one from the first id on, for what was left behind all the same.
+constexpr int short_rounds_max = 600;
+constexpr int months_ahead = 2;
+
+/// In their order: what holds up the end of a partition goes before the partition, and runs before their tasks.
+enum class stage_name : std::size_t { make, dependencies, drop, runs, tasks, journal, outputs, keys };
+
+void write_rules(unit& u) {
+  const auto& kept = u.mem.company.retention;
+  std::vector<pg::value> kinds, times;
+  for (const auto& [kind, k] :
+       {std::pair{"tasks", kept.tasks}, std::pair{"runs", kept.runs}, std::pair{"journal", kept.journal},
+        std::pair{"outputs", kept.outputs}, std::pair{"events", kept.events}}) {
+    kinds.push_back(pg::to_value(kind));
+    times.push_back(k.forever ? pg::value{} : pg::to_value(k.time.count()));
+  }
+  u.db.run(
+      "INSERT INTO cadre.retention (company, kind, keep) SELECT $1, kind, ms * interval '1 millisecond' "
+      "FROM unnest($2::text[], $3::bigint[]) AS k (kind, ms) ON CONFLICT (company, kind) DO UPDATE SET keep = "
+      "excluded.keep WHERE retention.keep IS DISTINCT FROM excluded.keep",
+      u.company(), kinds, times);
+}
+
+void make_months(unit& u) {
+  for (const auto& row : u.db.run("SELECT * FROM cadre.make_months($1::int)", months_ahead))
+    log::info("company {}: made partition {}", u.company(), row[0].as<std::string>());
+}
+
+/// True if there was one.
+bool drop_month(unit& u, std::int64_t& pruned) {
+  const auto rows = u.db.run("SELECT dropped, pruned_rows, moved FROM cadre.drop_finished_month($1)", u.company());
+  if (rows.empty()) return false;
+  pruned += rows[0][1].as<std::int64_t>();
+  log::info("company {}: dropped partition {} with {} rows that are past their time; {} that must stay were moved",
+            u.company(), rows[0][0].as<std::string>(), rows[0][1].as<std::int64_t>(), rows[0][2].as<std::int64_t>());
+  return true;
+}
+
+}  // namespace
+
+/// True if the stage is done.
+bool pruner::run_stage(unit& u, state& s) {
+  const auto& kept = u.mem.company.retention;
+  auto& w = s.walks.at(s.stage);
+  const auto look_at = [&](const config::kept_time& k, auto&& look) {
+    const auto before = decide::over_before(k, u.now);
+    const auto ranges = decide::ranges_by_row(k, u.now);
+    if (w.range >= ranges.size()) return true;
+    const auto& r = ranges[w.range];
+    if (w.at.empty()) w.at = w.range == 0 && !w.begin_at.empty() ? w.begin_at : r.from;
+    row_place place{w.at, w.at_more};
+    const auto found = look(place, r.upto, *before);
+    s.round.pruned += found.pruned;
+    w.at = place.id;
+    w.at_more = place.more;
+    if (found.more) return false;
+    if (w.range == 0) w.last_upto = r.upto;
+    ++w.range;
+    w.at.clear();
+    w.at_more.clear();
+    return w.range >= ranges.size();
+  };
+  switch (static_cast<stage_name>(s.stage)) {
+    case stage_name::make:
+      write_rules(u);
+      make_months(u);
+      return true;
+    case stage_name::dependencies:
+      return look_at(kept.tasks,
+                     [&](row_place& p, const std::string& upto, timestamp) { return prune_dependencies(u, p, upto); });
+    case stage_name::drop:
+      return !drop_month(u, s.round.pruned);
+    case stage_name::runs:
+      return look_at(kept.runs, [&](row_place& p, const std::string& upto, timestamp before) {
+        return prune_runs(u, p, upto, before);
+      });
+    case stage_name::tasks:
+      return look_at(kept.tasks, [&](row_place& p, const std::string& upto, timestamp before) {
+        return prune_tasks(u, p, upto, before);
+      });
+    case stage_name::journal:
+      return look_at(kept.journal, [&](row_place& p, const std::string& upto, timestamp before) {
+        return prune_journal(u, p, upto, before);
+      });
+    case stage_name::outputs: {
+      const auto before = decide::over_before(kept.outputs, u.now);
+      if (!before) return true;
+      row_place place{w.at, {}};
+      const auto found = prune_outputs(u, place, *before);
+      s.round.pruned += found.pruned;
+      w.at = found.more ? place.id : "";
+      return !found.more;
+    }
+    case stage_name::keys:
+      break;
+  }
+  const auto before = decide::over_before(kept.tasks, u.now);
+  if (!before) return true;
+  row_place place{w.at, {}};
+  // A key outlives its task by as long as tasks are kept.
+  const auto found = prune_keys(u, place, *before + -std::chrono::microseconds{kept.tasks.time});
+  s.round.pruned += found.pruned;
+  w.at = found.more ? place.id : "";
+  return !found.more;
+}
+
+void pruner::step(unit& u) {
+  next_ = now_;
+  next_.rest = false;
+  if (!run_stage(u, next_)) return;
+  if (++next_.stage < stages) return;
+  next_.stage = 0;
+  next_.rest = true;
+  kept_ = u.mem.company.retention;
+  const bool whole = ++next_.rounds >= short_rounds_max;
+  if (whole) next_.rounds = 0;
+  for (auto& w : next_.walks) {
+    const auto begin_at = whole || !w.last_upto ? "" : decide::earlier_id(*w.last_upto, step_back);
+    w = {};
+    w.begin_at = begin_at;
+  }
+}
+
+milliseconds pruner::committed(std::chrono::microseconds took) {
+  failures_ = 0;
+  now_ = next_;
+  ++now_.round.steps;
+  now_.round.took += took;
+  if (!now_.rest) return decide::rest_after(took);
+  const auto rest = decide::rest_between_rounds(kept_, now_.round);
+  now_.round = {};
+  return rest;
+}
+
+milliseconds pruner::failed() {
+  return decide::wait_after_failures(++failures_);
+}
+
+void pruner::restart() {
+  now_ = {};
+}
+
+}  // namespace cadre::storage::writer
