@@ -115,9 +115,10 @@ constexpr std::array retention_table{
     key{.name = "events",
         .type = shape::kept,
         .fallback = "30d",
-        .min = day,
+        .min = 8 * day,
         .max = 3650 * day,
-        .doc = "Events in the outbox, from which a stream that was lost is filled again."}};
+        .doc = "Events in the outbox, from which a stream that was lost is filled again; longer than the stream's 7 "
+               "days."}};
 
 constexpr key cron_key{
     .name = "cron",

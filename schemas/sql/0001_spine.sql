@@ -172,8 +172,6 @@ CREATE TABLE cadre.mode (
   PRIMARY KEY (company, name)
 );
 
--- Ids and moments ------------------------------------------------------------------------------------------------
-
 -- The least id of version 7 of a moment, and the moment of such an id. Others' say nothing.
 CREATE FUNCTION cadre.first_id(moment timestamptz) RETURNS uuid LANGUAGE sql STABLE AS
 $$ SELECT (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid $$;
@@ -189,11 +187,9 @@ $$ SELECT to_timestamp(('x' || left(id::text, 8) || substr(id::text, 10, 4))::bi
 -- writer's own statements do: a run is made from the row of the task that the same transaction made active, an output
 -- from a run that the writer holds as active, and a dependency after its task was looked up.
 --
--- Indexes begin with what tells rows apart, not with the company, which all rows may share: while a table is young and
--- has no statistics, the planner would take an index that begins with the company and read all of it.
--- No index names the status, and half of each page is kept free: then a step writes a row to the same page and nothing
--- else. That an agent is there is checked by the writer, too, which never removes one: a foreign key would cost as much
--- as the row.
+-- Indexes begin with what tells rows apart, not with the company, which all rows may share: while a table has no
+-- statistics, the planner would take one that begins with the company and read all of it. No index names the status, and
+-- half of each page is kept free: then a step writes a row to the same page and nothing else.
 CREATE TABLE cadre.task (
   company         text        NOT NULL,
   id              uuid        NOT NULL,
@@ -221,9 +217,8 @@ CREATE TABLE cadre.task (
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   changed_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   finished_at     timestamptz,
-  -- What the indexes below are made of: where it queues, until when it may begin, whether it waits for somebody, and when
-  -- it ended if that was more than a day after its id was made. Null for what is not so, so that the steps of a task that
-  -- is under way change no index, and stay on its page (HOT).
+  -- Of these the indexes are made: where it queues, until when it may begin, whether it waits for somebody, when it ended
+  -- if that was more than a day after its id was made. Null for what is not so, so that steps change no index (HOT).
   lane            text        GENERATED ALWAYS AS
                   (CASE WHEN status = 'queued' THEN coalesce(agent, '@' || mode) END) STORED,
   begin_until     timestamptz GENERATED ALWAYS AS
@@ -267,8 +262,7 @@ BEGIN
   RAISE EXCEPTION 'task %: % may not become %', NEW.id, OLD.status, NEW.status
     USING ERRCODE = 'check_violation', CONSTRAINT = 'task_transition';
 END $$;
--- The same table as cadre::may_become in schemas/task.hpp; a test compares the two. As a condition, since a function
--- that lets a step pass would be called for each.
+-- The same table as cadre::may_become in schemas/task.hpp; a test compares the two. As a condition, which costs no call.
 CREATE TRIGGER task_transition BEFORE UPDATE OF status ON cadre.task FOR EACH ROW
   WHEN (OLD.status IS DISTINCT FROM NEW.status AND NOT CASE OLD.status
     WHEN 'draft'    THEN NEW.status IN ('queued', 'blocked', 'superseded', 'stale')
@@ -314,8 +308,8 @@ CREATE TABLE cadre.run (
   PRIMARY KEY (task, attempt, company),
   CHECK ((status = 'active') = (ended_at IS NULL))
 ) PARTITION BY RANGE (task);
--- Runs are found by their tasks, and no other index can be read for a statement that names tasks: one that holds the
--- company, too, would be read as a whole while the table is young. That an agent is not null is said to rule it out.
+-- Runs are found by their tasks, and no other index can be read for a statement that names tasks: that an agent is not
+-- null is said to rule out one that would be read as a whole while the table is young.
 CREATE INDEX run_by_id ON cadre.run (id);
 CREATE INDEX run_by_agent ON cadre.run (agent, started_at DESC, company) WHERE agent IS NOT NULL;
 
@@ -326,7 +320,7 @@ CREATE TABLE cadre.run_mark (
   all_ended_before uuid   NOT NULL,
   but              uuid[] NOT NULL
 );
--- IS TRUE: so that no other index looks as good as the one of ids.
+-- IS TRUE: no index but that of ids.
 CREATE FUNCTION cadre.active_runs(of_company text) RETURNS SETOF cadre.run
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
   SELECT r.* FROM cadre.run r WHERE r.id >= (SELECT all_ended_before FROM cadre.run_mark WHERE company = of_company)

@@ -223,6 +223,22 @@ look_result prune_outputs(unit& u, row_place& after, timestamp before) {
   return result;
 }
 
+look_result prune_events(unit& u, timestamp before) {
+  // The oldest are looked at and no others: they are in the order of time.
+  const auto rows = u.db.run(
+      "WITH oldest AS (SELECT last_seq, at FROM cadre.event_batch WHERE company = $1 AND last_seq < $2::bigint "
+      "ORDER BY last_seq LIMIT $3::bigint), "
+      "gone AS (DELETE FROM cadre.event_batch WHERE company = $1 AND last_seq = ANY (ARRAY(SELECT last_seq FROM oldest "
+      "WHERE at < $4::timestamptz)) RETURNING last_seq - first_seq + 1 AS events) "
+      "SELECT count(*), coalesce(sum(events), 0)::bigint FROM gone",
+      u.company(), u.mem.last_seq, u.options.prune_rows_max, before);
+  look_result found;
+  found.pruned = rows[0][0].as<std::int64_t>();
+  found.more = found.pruned >= u.options.prune_rows_max;
+  note(u, "event", rows[0][1].as<std::int64_t>(), before);
+  return found;
+}
+
 look_result prune_keys(unit& u, row_place& after, timestamp before) {
   const auto rows = u.db.run(
       "SELECT k.idempotency_key, '', k.company = $1 AND k.at < $4::timestamptz AND t.id IS NULL FROM (SELECT * FROM "

@@ -39,6 +39,10 @@ look_result prune_journal(unit& u, row_place& after, const std::string& upto, ti
 /// open escalation points to.
 look_result prune_outputs(unit& u, row_place& after, timestamp before);
 
+/// Events of the outbox that were written `before`, oldest first; never the newest, which tells a new leader where to
+/// go on. `pruned` counts rows of `event_batch`, `cadre.pruned` events.
+look_result prune_events(unit& u, timestamp before);
+
 /// Idempotency keys that were claimed `before` for tasks that are gone.
 look_result prune_keys(unit& u, row_place& after, timestamp before);
 

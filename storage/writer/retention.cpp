@@ -19,7 +19,7 @@ constexpr int short_rounds_max = 600;
 constexpr int months_ahead = 2;
 
 /// In their order: what holds up the end of a partition goes before the partition, and runs before their tasks.
-enum class stage_name : std::size_t { make, dependencies, drop, runs, tasks, journal, outputs, keys };
+enum class stage_name : std::size_t { make, dependencies, drop, runs, tasks, journal, outputs, events, keys };
 
 void write_rules(unit& u) {
   const auto& kept = u.mem.company.retention;
@@ -105,6 +105,13 @@ bool pruner::run_stage(unit& u, state& s) {
       const auto found = prune_outputs(u, place, *before);
       s.round.pruned += found.pruned;
       w.at = found.more ? place.id : "";
+      return !found.more;
+    }
+    case stage_name::events: {
+      const auto before = decide::over_before(kept.events, u.now);
+      if (!before) return true;
+      const auto found = prune_events(u, *before);
+      s.round.pruned += found.pruned;
       return !found.more;
     }
     case stage_name::keys:

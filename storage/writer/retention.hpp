@@ -40,7 +40,7 @@ class pruner {
     std::string begin_at;                  ///< Where the next round begins; empty: at the first id.
     std::optional<std::string> last_upto;  ///< How far the first range went in this round.
   };
-  static constexpr std::size_t stages = 8;
+  static constexpr std::size_t stages = 9;
   struct state {
     std::size_t stage = 0;
     std::array<walk, stages> walks;

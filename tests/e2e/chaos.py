@@ -287,7 +287,8 @@ CHECKS = {
         "SELECT t.id FROM cadre.task t WHERE t.company = {company} AND t.status = 'failed' AND NOT EXISTS (SELECT 1"
         " FROM cadre.escalation e WHERE e.company = t.company AND (e.task = t.id OR e.count > 1))",
     "gap in the events":
-        "SELECT max(seq) AS id FROM cadre.event WHERE company = {company} HAVING max(seq) <> count(*)",
+        "SELECT max(seq) AS id FROM cadre.event WHERE company = {company} HAVING max(seq) <> count(*) + (SELECT"
+        " coalesce(sum(rows), 0) FROM cadre.pruned WHERE company = {company} AND \"table\" = 'event')",
     "run that never ended":
         "SELECT id FROM cadre.run WHERE company = {company} AND status = 'active'",
 }

@@ -442,6 +442,33 @@ BOOST_AUTO_TEST_CASE(people_see_what_is_kept_and_what_went) {
   BOOST_TEST(seen["task"]["exact"] == true);
 }
 
+BOOST_AUTO_TEST_CASE(events_go_oldest_first_and_the_newest_never) {
+  database db{{}};
+  world w{keeping(days{90}, days{30}), db};
+  for (int n = 0; n < 5; ++n) w.must(w.task(agent));
+  const auto newest = w.ask("SELECT max(seq) FROM cadre.event WHERE company = $1");
+  const auto batches = count(w, "event_batch");
+  prune(w);
+  BOOST_TEST(count(w, "event_batch") == batches);
+  const auto kept = w.ask("SELECT count(*) FROM cadre.event WHERE company = $1 AND seq > 2");
+  w.ask(
+      "UPDATE cadre.event_batch SET at = now() - interval '31 days' WHERE company = $1 AND last_seq <= 2 RETURNING 1");
+  prune(w);
+  BOOST_TEST(count(w, "event") == kept);
+  BOOST_TEST(pruned(w, "event") == "2");
+  w.ask("UPDATE cadre.event_batch SET at = now() - interval '31 days' WHERE company = $1 RETURNING 1");
+  prune(w);
+  BOOST_TEST(count(w, "event_batch") == "1");
+  BOOST_TEST(w.ask("SELECT max(seq) FROM cadre.event WHERE company = $1") == newest);
+  // What went is not missing, and a new leader goes on where the last one ended.
+  w.take_over();
+  w.must(w.task(agent));
+  BOOST_TEST(
+      w.ask("SELECT coalesce(max(seq), 0) - count(*) - (SELECT sum(rows) FROM cadre.pruned WHERE company = $1 AND "
+            "\"table\" = 'event') FROM cadre.event WHERE company = $1") == "0");
+  BOOST_TEST(count(w, "event", "seq > " + newest) == "1");
+}
+
 BOOST_AUTO_TEST_CASE(statements_of_every_task_look_into_the_partitions_of_their_ids_alone) {
   database db{{}};
   {
