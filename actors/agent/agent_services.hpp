@@ -27,7 +27,7 @@ struct agent_services {
   node_life_id life;
   caf::actor commands;      ///< command_client
   caf::actor reporter;      ///< node_reporter
-  caf::actor audit_reader;  ///< audit_reader (detached; blocks on the database)
+  caf::actor audit_desk;  ///< Reads staged outputs for the auditors of the node.
   std::shared_ptr<process_host> processes;
   std::shared_ptr<bus::connection> bus;  ///< Null in tests without a bus: auditors then hear nothing.
   /// Answers a program that works for an agent over the bus; may be empty where `bus` is null.

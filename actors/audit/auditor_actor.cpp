@@ -203,6 +203,7 @@ void begin_audit(auditor* self, bus::delivery delivery, const audited_output& wh
   if (std::any_of(s.running.begin(), s.running.end(), of_same_output)) return;
   (void)delivery.in_progress();
   audit_order order;
+  order.auditor = s.spec.path;
   order.output = what.output;
   order.worker = what.worker;
   order.dataset = what.dataset;
@@ -211,7 +212,7 @@ void begin_audit(auditor* self, bus::delivery delivery, const audited_output& wh
   order.rows_bytes_max = s.spec.run.output_bytes_max;
   const auto run = new_id<run_id>();
   s.running.try_emplace(run, std::move(delivery), audit_machine{what, s.spec});
-  self->request(s.services->audit_reader, material_timeout, std::move(order))
+  self->request(s.services->audit_desk, material_timeout, std::move(order))
       .then([self, run](const audit_material& material) { on_material(self, run, material); },
             [self, run](const caf::error&) {
               audit_material none;

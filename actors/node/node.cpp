@@ -1,7 +1,7 @@
 #include "node.hpp"
 
 #include "actors/agent/agent_actor.hpp"
-#include "actors/audit/audit_reader.hpp"
+#include "actors/audit/audit_desk.hpp"
 #include "actors/audit/auditor_actor.hpp"
 #include "actors/leader/leader_actor.hpp"
 #include "actors/version.hpp"
@@ -102,7 +102,7 @@ class running_node {
     services->commands = commands_ =
         system.spawn(command_client, writer_road(bus_, o.name, signs_), command_queue_options{});
     services->reporter = reporter_ = system.spawn(node_reporter, commands_, who, report_every);
-    services->audit_reader = audit_reader_ = system.spawn<caf::detached>(audit_reader, o.reader_url, o.company->name);
+    services->audit_desk = audit_desk_ = system.spawn(audit_desk, o.reader_url, o.company->name);
 
     supervision::node_host_config host;
     host.node = o.name;
@@ -142,9 +142,9 @@ class running_node {
     end_actor(self, leader_, actor_end_time_max, "the leader");
     ears_.subscriptions.clear();
     end_actor(self, reporter_, actor_end_time_max, "the node reporter");
-    end_actor(self, audit_reader_, actor_end_time_max, "the audit reader");
+    end_actor(self, audit_desk_, actor_end_time_max, "the audit desk");
     end_actor(self, commands_, actor_end_time_max, "the command client");
-    node_host_ = leader_ = reporter_ = audit_reader_ = commands_ = nullptr;
+    node_host_ = leader_ = reporter_ = audit_desk_ = commands_ = nullptr;
     processes_.reset();
     watchdog_.reset();
     end_actor(self, canary_, actor_end_time_max, "the canary");
@@ -186,7 +186,7 @@ class running_node {
   std::shared_ptr<process_host> processes_;
   std::shared_ptr<pulse> signs_ = std::make_shared<pulse>();
   std::shared_ptr<std::atomic<bool>> stands_aside_ = std::make_shared<std::atomic<bool>>(false);
-  caf::actor commands_, reporter_, audit_reader_, node_host_, leader_, canary_;
+  caf::actor commands_, reporter_, audit_desk_, node_host_, leader_, canary_;
   node_ears ears_;
   std::unique_ptr<watchdog> watchdog_;  ///< Last: it is the first to see anything else hang.
 };

@@ -1,5 +1,7 @@
 #include "actors/audit/audit_machine.hpp"
 
+#include "actors/audit/reader_turns.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include <string>
@@ -268,6 +270,50 @@ BOOST_AUTO_TEST_CASE(a_verdict_of_a_replaced_life_is_left_to_its_successor) {
   m.on_material(sealed());
   BOOST_CHECK_EQUAL(joined(m.on_outcome(answered(outcome_status::rejected, {errc::stale_epoch, "replaced"}))),
                     "over stale_epoch again");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(audit_turns)
+
+namespace {
+
+using cadre::agent_path;
+using cadre::actors::reader_turns;
+
+const agent_path slow{"ceo.slow"}, quick{"ceo.quick"}, other{"ceo.other"};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(one_auditor_alone_leaves_a_reader_to_the_others) {
+  reader_turns turns{3};
+  std::vector<reader_turns::ticket> tickets;
+  for (int n = 0; n < 5; ++n) tickets.push_back(turns.add(slow));
+  BOOST_TEST((turns.next() == tickets[0]));
+  BOOST_TEST((turns.next() == tickets[1]));
+  BOOST_TEST(!turns.next());
+  const auto first = turns.add(quick);
+  BOOST_TEST((turns.next() == first));
+  BOOST_TEST(!turns.next());
+  BOOST_TEST(turns.waiting() == 3u);
+  turns.done(first);
+  BOOST_TEST(!turns.next());
+  turns.done(tickets[0]);
+  BOOST_TEST((turns.next() == tickets[2]));
+}
+
+BOOST_AUTO_TEST_CASE(auditors_take_turns) {
+  reader_turns turns{1};
+  const auto a = turns.add(slow), b = turns.add(slow), c = turns.add(quick), d = turns.add(other);
+  std::vector<reader_turns::ticket> order;
+  while (const auto t = turns.next()) {
+    order.push_back(*t);
+    turns.done(*t);
+  }
+  BOOST_TEST((order == std::vector<reader_turns::ticket>{d, c, a, b}));
+  turns.done(a);  // Once more, which is nothing.
+  BOOST_TEST(turns.waiting() == 0u);
+  BOOST_TEST(!turns.next());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
