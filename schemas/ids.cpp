@@ -44,12 +44,14 @@ std::string new_uuid() {
   const std::uint64_t tick = next_tick();
   const std::uint64_t high = (tick >> 12) << 16 | 0x7000 | (tick & 0xfff);
   const std::uint64_t low = (thread_random()() >> 2) | std::uint64_t{1} << 63;
-  boost::uuids::uuid id{};
-  for (unsigned i = 0; i < 8; ++i) {
-    id.data[i] = static_cast<std::uint8_t>(high >> (56 - 8 * i));
-    id.data[8 + i] = static_cast<std::uint8_t>(low >> (56 - 8 * i));
+  constexpr std::string_view hex = "0123456789abcdef";
+  std::string text(36, '-');
+  std::size_t to = 0;
+  for (unsigned digit = 0; digit < 32; ++digit) {
+    if (digit == 8 || digit == 12 || digit == 16 || digit == 20) ++to;
+    text[to++] = hex[(digit < 16 ? high >> (60 - 4 * digit) : low >> (124 - 4 * digit)) & 0xf];
   }
-  return boost::uuids::to_string(id);
+  return text;
 }
 
 std::string named_uuid(std::string_view name) {

@@ -3,8 +3,17 @@
 #include "formats.hpp"
 
 #include <exception>
+#include <optional>
+#include <utility>
 
 namespace cadre::codec {
+
+namespace {
+
+/// Memory up to about this is kept by each thread between messages; beyond it, it is given back at once.
+constexpr std::size_t kept_bytes_max = 16 * 1024;
+
+}  // namespace
 
 shape msgpack_node::kind() const noexcept {
   switch (value_->type) {
@@ -54,9 +63,12 @@ result<std::string> msgpack_node::json() const {
 }
 
 std::string encode(const envelope& e) {
-  std::string out;
-  msgpack_writer{out}.write(e);
-  return out;
+  // What grows is kept by the thread: the result is then one allocation of the right size.
+  static thread_local std::string scratch;
+  scratch.clear();
+  msgpack_writer{scratch}.write(e);
+  if (scratch.size() <= kept_bytes_max) return scratch;
+  return std::exchange(scratch, {});
 }
 
 result<envelope> decode_msgpack(std::string_view bytes) {
@@ -67,13 +79,20 @@ result<envelope> decode_msgpack(std::string_view bytes) {
                                       bytes.size(), bytes.size(),           limits::depth_max};
     const auto keep_in_place = [](msgpack::type::object_type, std::size_t, void*) { return true; };
     std::size_t end = 0;
-    const auto handle = msgpack::unpack(bytes.data(), bytes.size(), end, keep_in_place, nullptr, limit);
+    bool referenced = false;
+    // The objects of small messages go where those of the last one were.
+    static thread_local msgpack::zone kept;
+    std::optional<msgpack::zone> own;
+    if (bytes.size() > kept_bytes_max) own.emplace();
+    msgpack::zone& zone = own ? *own : kept;
+    zone.clear();
+    const auto tree = msgpack::unpack(zone, bytes.data(), bytes.size(), end, referenced, keep_in_place, nullptr, limit);
     if (end != bytes.size()) {
       return fail(errc::bad_message, std::to_string(bytes.size() - end) + " bytes after the end of the message");
     }
     envelope e;
     reader<msgpack_node> read;
-    if (!read.read(msgpack_node{handle.get()}, e, place{})) return tl::unexpected{read.error()};
+    if (!read.read(msgpack_node{tree}, e, place{})) return tl::unexpected{read.error()};
     return e;
   } catch (const msgpack::insufficient_bytes&) {
     return fail(errc::bad_message, "the msgpack message is cut off");
