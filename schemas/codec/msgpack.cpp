@@ -1,9 +1,9 @@
 #include "../codec.hpp"
 #include "fields_msgpack.hpp"
 #include "formats.hpp"
+#include "raw_node.hpp"
 
 #include <exception>
-#include <optional>
 #include <utility>
 
 namespace cadre::codec {
@@ -71,7 +71,7 @@ std::string encode(const envelope& e) {
   return std::exchange(scratch, {});
 }
 
-result<envelope> decode_msgpack(std::string_view bytes) {
+result<envelope> decode_tree(std::string_view bytes) {
   try {
     // An item takes at least a byte, so longer lists are lies; binary data and extensions are never fields of ours, but
     // may be in fields that this version does not know.
@@ -79,26 +79,31 @@ result<envelope> decode_msgpack(std::string_view bytes) {
                                       bytes.size(), bytes.size(),           limits::depth_max};
     const auto keep_in_place = [](msgpack::type::object_type, std::size_t, void*) { return true; };
     std::size_t end = 0;
-    bool referenced = false;
-    // The objects of small messages go where those of the last one were.
-    static thread_local msgpack::zone kept;
-    std::optional<msgpack::zone> own;
-    if (bytes.size() > kept_bytes_max) own.emplace();
-    msgpack::zone& zone = own ? *own : kept;
-    zone.clear();
-    const auto tree = msgpack::unpack(zone, bytes.data(), bytes.size(), end, referenced, keep_in_place, nullptr, limit);
+    const auto handle = msgpack::unpack(bytes.data(), bytes.size(), end, keep_in_place, nullptr, limit);
     if (end != bytes.size()) {
       return fail(errc::bad_message, std::to_string(bytes.size() - end) + " bytes after the end of the message");
     }
     envelope e;
     reader<msgpack_node> read;
-    if (!read.read(msgpack_node{tree}, e, place{})) return tl::unexpected{read.error()};
+    if (!read.read(msgpack_node{handle.get()}, e, place{})) return tl::unexpected{read.error()};
     return e;
   } catch (const msgpack::insufficient_bytes&) {
     return fail(errc::bad_message, "the msgpack message is cut off");
   } catch (const std::exception& ex) {
     return fail(errc::bad_message, std::string{"not a msgpack message: "} + ex.what());
   }
+}
+
+result<envelope> decode_msgpack(std::string_view bytes) {
+  // Nearly every message is as this version writes it, and then no tree is needed. The tree's reader knows the others,
+  // and says what is wrong.
+  if (is_plain_msgpack(bytes)) {
+    envelope e;
+    bool as_written = true;
+    reader<raw_node> read;
+    if (read.read(raw_node{bytes.data(), as_written}, e, place{}) && as_written) return e;
+  }
+  return decode_tree(bytes);
 }
 
 }  // namespace cadre::codec
