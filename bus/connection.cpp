@@ -90,6 +90,12 @@ void accept(detail::link& link, const char* subject, const char* reply, std::str
   take({subject, std::move(*r.message), reply == nullptr ? std::string{} : reply, bytes.size(), r.json});
 }
 
+/// About how many messages came together: bounded by the bytes that came, whatever they say.
+std::size_t messages_in(const natsMsg& m) {
+  constexpr std::size_t bytes_usual = 400;
+  return std::min(codec::batch_messages_max, detail::bytes_of(m).size() / bytes_usual + 1);
+}
+
 /// Calls `take` for each message that came: one, or those of a batch, of which one that is malformed is refused alone.
 template <class Take>
 void receive(detail::link& link, natsMsg& m, const Take& take) {
@@ -185,6 +191,7 @@ result<subscription> connection::subscribe_together(const std::string& subject, 
     const auto link = weak.lock();
     if (!link) return;
     std::vector<incoming> all;
+    all.reserve(messages_in(m));
     receive(*link, m, [&](incoming in) { all.push_back(std::move(in)); });
     if (!all.empty()) handler(std::move(all));
   });

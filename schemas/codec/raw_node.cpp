@@ -89,9 +89,22 @@ std::uint64_t body_bytes(const head& h) noexcept {
   return h.what == shape::text || h.what == shape::other ? h.number : 0;
 }
 
+/// The length of a value without values within, if it is of the usual forms; else 0. Two bytes of it must be there.
+std::size_t usual_bytes(const char* at) noexcept {
+  const auto tag = static_cast<unsigned char>(*at);
+  if (tag < 0x80 || tag >= 0xe0) return 1;
+  if ((tag & 0xe0U) == 0xa0) return 1 + (tag & 0x1fU);
+  if (tag == 0xd9) return 2 + static_cast<std::size_t>(static_cast<unsigned char>(at[1]));
+  return tag == 0xcf ? 9 : 0;
+}
+
 /// Past one value of bytes that were looked at.
 const char* past(const char* at) noexcept {
   for (std::uint64_t values = 1; values > 0; --values) {
+    if (const auto bytes = usual_bytes(at); bytes != 0) {
+      at += bytes;
+      continue;
+    }
     const auto h = head_of(at);
     at += h.bytes + body_bytes(h);
     if (h.what == shape::list) values += h.number;
@@ -104,6 +117,13 @@ const char* past(const char* at) noexcept {
 constexpr std::size_t depth_max = 16;
 
 bool walk(const char*& at, const char* end, std::size_t depth) noexcept {
+  if (end - at >= 2) {
+    if (const auto bytes = usual_bytes(at); bytes != 0) {
+      if (bytes > static_cast<std::size_t>(end - at)) return false;
+      at += bytes;
+      return true;
+    }
+  }
   if (at == end || static_cast<std::size_t>(end - at) <= head_tail(static_cast<unsigned char>(*at))) return false;
   const auto h = head_of(at);
   at += h.bytes;
