@@ -40,7 +40,7 @@ struct options {
   std::chrono::milliseconds write_deadline{2000};
   /// What is sent while there is no connection waits here; beyond it, sends fail with `busy`.
   int reconnect_buffer_bytes = 8 * 1024 * 1024;
-  /// Per subscription: what may wait for its handler. Beyond it messages are dropped, counted and logged.
+  /// Per subscription: what may wait for its handler, a batch as one. Beyond it messages are dropped, counted, logged.
   int pending_messages_max = 65'536;
   int pending_bytes_max = 64 * 1024 * 1024;
   /// Requests without an answer yet; beyond it, requests fail with `busy`.
@@ -95,7 +95,7 @@ struct counters {
   std::uint64_t requests_pending = 0;
   std::uint64_t requests_timed_out = 0;
   std::uint64_t requests_unanswerable = 0;  ///< Nobody was subscribed.
-  std::uint64_t dropped_slow = 0;           ///< Lost because a handler was too slow for its pending limits.
+  std::uint64_t dropped_slow = 0;           ///< Lost as a handler was too slow for its pending limits; a batch is one.
   std::uint64_t reconnects = 0;
 };
 
