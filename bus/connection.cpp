@@ -2,6 +2,7 @@
 
 #include "detail/link.hpp"
 #include "detail/reading.hpp"
+#include "schemas/batch.hpp"
 #include "schemas/codec.hpp"
 
 #include <algorithm>
@@ -35,11 +36,6 @@ wire_headers content_type(std::string_view type) {
   return {{{"Content-Type", std::string(type)}}};
 }
 
-const wire_headers& msgpack_headers() {
-  static const wire_headers headers = content_type(codec::msgpack_type);
-  return headers;
-}
-
 failure too_large(const std::string& subject, std::size_t bytes, std::size_t bytes_max) {
   return {errc::too_large, "a message of " + std::to_string(bytes) + " bytes to " + subject + "; at most " +
                                std::to_string(bytes_max) + " are allowed"};
@@ -63,7 +59,7 @@ result<void> send_as(detail::link& link, const std::string& subject, bool json, 
   if (bytes.size() > link.settings.message_bytes_max)
     return tl::unexpected(too_large(subject, bytes.size(), link.settings.message_bytes_max));
   if (json) return link.send(subject, {}, content_type(codec::json_type), bytes);
-  return link.send(subject, {}, msgpack_headers(), bytes);
+  return link.send(subject, {}, detail::msgpack_headers(), bytes);
 }
 
 envelope make(const options& o, std::string from, epoch incarnation, message body) {
@@ -77,25 +73,42 @@ envelope make(const options& o, std::string from, epoch incarnation, message bod
   return e;
 }
 
-void receive(detail::link& link, natsMsg& m, const connection::message_handler& handler) {
-  auto r = read(link.settings.company, link.settings.message_bytes_max, m);
-  const char* reply = natsMsg_GetReply(&m);
-  if (!r.message) {
-    link.note_refusal({natsMsg_GetSubject(&m), r.sender, r.message.error()});
-    if (reply == nullptr) return;
-    // Nothing can be done for a sender that can't be answered; the refusal is counted and logged already.
-    static_cast<void>(
-        send_as(link, reply, r.json, make(link.settings, link.settings.name, 0, error_reply{r.message.error()})));
-    return;
-  }
+void refuse(detail::link& link, const char* reply, bool json, const refusal& why) {
+  link.note_refusal(why);
+  if (reply == nullptr) return;
+  // Nothing can be done for a sender that can't be answered; the refusal is counted and logged already.
+  static_cast<void>(send_as(link, reply, json, make(link.settings, link.settings.name, 0, error_reply{why.reason})));
+}
+
+/// Passes a message that is in order to `take`; refuses any other.
+template <class Take>
+void accept(detail::link& link, const char* subject, const char* reply, std::string_view type, std::string_view bytes,
+            const Take& take) {
+  auto r = detail::read_message(link.settings.company, subject, type, bytes, link.settings.message_bytes_max);
+  if (!r.message) return refuse(link, reply, r.json, {subject, r.sender, r.message.error()});
   link.received.fetch_add(1, std::memory_order_relaxed);
-  incoming in;
-  in.subject = natsMsg_GetSubject(&m);
-  in.message = std::move(*r.message);
-  if (reply != nullptr) in.reply_to = reply;
-  in.bytes = static_cast<std::size_t>(natsMsg_GetDataLength(&m));
-  in.json = r.json;
-  handler(std::move(in));
+  take({subject, std::move(*r.message), reply == nullptr ? std::string{} : reply, bytes.size(), r.json});
+}
+
+/// About how many messages came together: bounded by the bytes that came, whatever they say.
+std::size_t messages_in(const natsMsg& m) {
+  constexpr std::size_t bytes_usual = 400;
+  return std::min(codec::batch_messages_max, detail::bytes_of(m).size() / bytes_usual + 1);
+}
+
+/// Calls `take` for each message that came: one, or those of a batch, of which one that is malformed is refused alone.
+template <class Take>
+void receive(detail::link& link, natsMsg& m, const Take& take) {
+  const char* subject = natsMsg_GetSubject(&m);
+  const char* reply = natsMsg_GetReply(&m);
+  const auto type = detail::header_of(m, "Content-Type");
+  const auto bytes = detail::bytes_of(m);
+  if (type != codec::batch_type || bytes.size() > link.settings.message_bytes_max)
+    return accept(link, subject, reply, type, bytes, take);
+  auto all = codec::open_batch(bytes);
+  if (all && reply != nullptr) all = fail(errc::bad_message, "a batch of messages can't be answered");
+  if (!all) return refuse(link, reply, false, {subject, {}, all.error()});
+  for (const auto one : *all) accept(link, subject, nullptr, codec::msgpack_type, one, take);
 }
 
 }  // namespace
@@ -136,7 +149,10 @@ envelope connection::make_envelope(std::string from, epoch incarnation, message 
 }
 
 result<void> connection::publish(const std::string& subject, const envelope& e) {
-  return send_as(*link_, subject, false, e);
+  const auto bytes = codec::encode(e);
+  if (bytes.size() > settings().message_bytes_max)
+    return tl::unexpected(too_large(subject, bytes.size(), settings().message_bytes_max));
+  return link_->publish(subject, bytes);
 }
 
 void connection::request(const std::string& subject, const envelope& e, std::chrono::milliseconds timeout,
@@ -149,7 +165,7 @@ void connection::request(const std::string& subject, const envelope& e, std::chr
     return;
   }
   if (timeout.count() <= 0) timeout = settings().request_timeout;
-  link_->request(subject, msgpack_headers(), bytes, timeout,
+  link_->request(subject, detail::msgpack_headers(), bytes, timeout,
                  [company = settings().company, bytes_max = settings().message_bytes_max, handler = std::move(handler)](
                      result<natsMsg*> answer) { handler(read_answer(company, bytes_max, std::move(answer))); });
 }
@@ -165,6 +181,19 @@ result<envelope> connection::request_wait(const std::string& subject, const enve
 result<subscription> connection::subscribe(const std::string& subject, message_handler handler) {
   auto made = link_->subscribe(subject, [weak = std::weak_ptr(link_), handler = std::move(handler)](natsMsg& m) {
     if (const auto link = weak.lock()) receive(*link, m, handler);
+  });
+  if (!made) return tl::unexpected(made.error());
+  return subscription(std::move(*made));
+}
+
+result<subscription> connection::subscribe_together(const std::string& subject, messages_handler handler) {
+  auto made = link_->subscribe(subject, [weak = std::weak_ptr(link_), handler = std::move(handler)](natsMsg& m) {
+    const auto link = weak.lock();
+    if (!link) return;
+    std::vector<incoming> all;
+    all.reserve(messages_in(m));
+    receive(*link, m, [&](incoming in) { all.push_back(std::move(in)); });
+    if (!all.empty()) handler(std::move(all));
   });
   if (!made) return tl::unexpected(made.error());
   return subscription(std::move(*made));

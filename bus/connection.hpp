@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// The bus: NATS with Cadre's envelopes. Handlers run on a few threads that all subscriptions and answers of the
 /// process share, so they must be quick and must neither block nor throw. Nothing in the public headers depends on
@@ -39,13 +40,19 @@ struct options {
   std::chrono::milliseconds write_deadline{2000};
   /// What is sent while there is no connection waits here; beyond it, sends fail with `busy`.
   int reconnect_buffer_bytes = 8 * 1024 * 1024;
-  /// Per subscription: what may wait for its handler. Beyond it messages are dropped, counted and logged.
+  /// Per subscription: what may wait for its handler, a batch as one. Beyond it messages are dropped, counted, logged.
   int pending_messages_max = 65'536;
   int pending_bytes_max = 64 * 1024 * 1024;
   /// Requests without an answer yet; beyond it, requests fail with `busy`.
   std::size_t requests_max = 16'384;
   /// Larger messages are neither sent nor accepted.
   std::size_t message_bytes_max = limits::message_bytes_max;
+  /// What is published to one subject within this time of the last one is gathered and sent together as a batch
+  /// (schemas/batch.hpp), by another thread as soon as it can. 0: each message goes out by itself, as it must where a
+  /// receiver does not know batches and would refuse them.
+  std::chrono::microseconds gather_within{40};
+  std::size_t gather_messages_max = 128;     ///< A batch of so many goes out at once; at least 1.
+  std::size_t gather_bytes_max = 64 * 1024;  ///< The same; and a larger message never waits.
 };
 
 /// The URL (or the list of them) as people may see it: without users and passwords.
@@ -77,7 +84,8 @@ struct refusal {
 /// What happened since the connection was opened.
 struct counters {
   bool connected = false;
-  std::uint64_t published = 0;       ///< Sent, requests and replies included.
+  std::uint64_t published = 0;       ///< Sent, requests and replies included; what a batch holds counts singly.
+  std::uint64_t batches = 0;         ///< Sent, of several messages each.
   std::uint64_t publish_failed = 0;  ///< Not accepted for sending.
   std::uint64_t received = 0;        ///< Arrived at subscriptions and accepted.
   std::uint64_t refused_malformed = 0;
@@ -87,7 +95,7 @@ struct counters {
   std::uint64_t requests_pending = 0;
   std::uint64_t requests_timed_out = 0;
   std::uint64_t requests_unanswerable = 0;  ///< Nobody was subscribed.
-  std::uint64_t dropped_slow = 0;           ///< Lost because a handler was too slow for its pending limits.
+  std::uint64_t dropped_slow = 0;           ///< Lost as a handler was too slow for its pending limits; a batch is one.
   std::uint64_t reconnects = 0;
 };
 
@@ -114,6 +122,7 @@ class connection {
  public:
   using reply_handler = std::function<void(result<envelope>)>;
   using message_handler = std::function<void(incoming)>;
+  using messages_handler = std::function<void(std::vector<incoming>)>;
   using plain_handler = std::function<void(const plain_message&)>;
 
   /// Connects. Blocks up to `connect_timeout` per server. Errors: unreachable, which names the URL; bad_value.
@@ -129,9 +138,12 @@ class connection {
   /// An envelope of this company with a new id and the present time.
   [[nodiscard]] envelope make_envelope(std::string from, epoch incarnation, message body) const;
 
-  /// Sends as msgpack and forgets: nobody need be there. At most `write_deadline`, usually a system call.
-  /// Errors: too_large; busy (no connection and its buffer is full); bad_value (subject); unreachable (closed, or lost
-  /// at this moment: it may have gone out).
+  /// Sends as msgpack and forgets: nobody need be there. At most `write_deadline`, usually a system call or less.
+  /// What follows closely on another to the same subject may wait for a moment, to go out with others (see
+  /// `gather_within`); whatever else is sent on this connection goes out after it, so the order stays. If the
+  /// connection is lost in that moment it is lost too, which is counted in `publish_failed` and logged. Errors:
+  /// too_large; busy (no connection and its buffer is full); bad_value (subject); unreachable (closed, or lost at this
+  /// moment: it may have gone out).
   result<void> publish(const std::string& subject, const envelope& e);
 
   /// Asks and returns at once; `handler` is called exactly once, never from within this call unless the connection is
@@ -149,6 +161,10 @@ class connection {
   /// A command alone as JSON (`kind` and `body`, no `company`) on a command subject arrives as a command_batch of one.
   /// Errors: bad_value (subject), unreachable (closed).
   result<subscription> subscribe(const std::string& subject, message_handler handler);
+
+  /// The same, where messages that came together are passed on together: in order, at least one. For a receiver that
+  /// pays for each call, such as an actor's mailbox.
+  result<subscription> subscribe_together(const std::string& subject, messages_handler handler);
 
   /// Answers in the format of the question, with its id as the causation. Does nothing if nobody waits.
   /// Errors: those of publish().

@@ -25,6 +25,7 @@ result<envelope> decode(std::string_view bytes, std::string_view content_type) {
     return fail(errc::too_large, "a message of " + std::to_string(bytes.size()) + " bytes; at most " +
                                      std::to_string(message_bytes_max) + " are allowed");
   }
+  if (content_type == msgpack_type) return decode_msgpack(bytes);
   const std::string type = media_type(content_type);
   if (type == json_type || (type.empty() && bytes.starts_with('{'))) return decode_json(bytes);
   if (type == msgpack_type || type.empty()) return decode_msgpack(bytes);

@@ -99,9 +99,10 @@ struct enum_names<errc> {
 struct failure {
   errc code = errc::none;
   std::string message;
+  std::int64_t retry_after_ms = 0;  ///< Of `busy`: when there should be room again; 0: nobody knows.
 
   bool operator==(const failure&) const = default;
-  CADRE_FIELDS(code, message)
+  CADRE_FIELDS(code, message, retry_after_ms)
 };
 
 /// Either a value or a failure. Exceptions are left to the libraries and caught at their edge.

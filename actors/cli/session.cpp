@@ -133,6 +133,7 @@ std::vector<outcome> session::order_all(std::vector<command_body> bodies, std::c
         throw command_error{exit_unreachable,
                             "no writer answers (is a control node up? see `cadre status`): " +
                                 (answer ? std::string{"it can't commit now"} : answer.error().message)};
+      if (!answer) pause = std::clamp(std::chrono::milliseconds{answer.error().retry_after_ms}, pause, pause_max);
       std::this_thread::sleep_for(pause);
       pause = std::min(pause * 2, pause_max);
     }

@@ -108,6 +108,9 @@ void command_queue::send_next(actions& out) {
 
 void command_queue::pause(actions& out) {
   next_pause_ = next_pause_.count() == 0 ? options_.retry_initial : std::min(next_pause_ * 2, options_.retry_max);
+  // Whoever is busy knows best when he will not be.
+  const std::chrono::milliseconds asked{trouble_.retry_after_ms};
+  next_pause_ = std::clamp(asked, next_pause_, options_.retry_max);
   paused_ = true;
   out.push_back(wake_after{next_pause_, ++generation_});
 }

@@ -9,14 +9,20 @@
 #include "schemas/subjects.hpp"
 #include "writer_actor.hpp"
 
+#include <algorithm>
+
 namespace cadre::actors {
 
 namespace {
 
 using leader = caf::stateful_actor<leader_state>;
+using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds look_every{100};
+constexpr milliseconds look_every{100};
+/// What a sender that has to be refused is told to wait.
+constexpr milliseconds retry_after_min{20};
+constexpr milliseconds retry_after_max{2'000};
 
 writer_outlets outlets_for(const leader_config& config, epoch reign, const caf::actor& relay) {
   const auto send = [bus = config.bus, company = config.company->name, reign](const agent_path& agent, message body) {
@@ -51,26 +57,31 @@ void begin_reign(leader* self, const leader_config& config, const elected& won) 
   if (relay.publisher.stream.replicas > 1) relay.publisher.bus.request_timeout = std::chrono::seconds{1};
   s.relay = self->spawn<caf::detached>(event_relay, config.bus, std::move(relay));
   s.writer = self->spawn<caf::detached>(writer_actor, won.lead, config.company, caf::actor_cast<caf::actor>(self),
-                                        outlets_for(config, won.reign, s.relay), writer_options{});
+                                        outlets_for(config, won.reign, s.relay), writer_options{{}, s.room_after_us});
   self->monitor(s.writer);
 }
 
 /// Commands from the bus, past the gate, into the writer's mailbox.
 void take_commands(leader* self, const leader_config& config) {
   auto& s = self->state;
-  const auto handler = [gate = *s.gate, bus = config.bus, reign = s.reign,
+  const auto handler = [gate = *s.gate, bus = config.bus, reign = s.reign, new_tasks = *s.new_task_gate,
+                        room_after_us = s.room_after_us,
                         writer = caf::actor_cast<caf::actor_addr>(s.writer)](bus::incoming in) mutable {
     auto* batch = std::get_if<command_batch>(&in.message.body);
-    const auto refuse = [&](errc code, const char* why) {
+    const auto refuse = [&](errc code, const char* why, std::chrono::milliseconds retry_after = {}) {
       error_reply reply;
-      reply.error = {code, why};
+      reply.error = {code, why, retry_after.count()};
       (void)bus->reply(in, "writer", reign, reply);
     };
     if (!batch) return refuse(errc::unknown_kind, "commands come as a command_batch, or alone with kind and body");
     auto target = caf::actor_cast<caf::actor>(writer);
     if (!target) return refuse(errc::not_leader, "this node leads no longer");
-    auto place = gate.try_admit(in.bytes);
-    if (!place) return refuse(errc::busy, "the writer's queue is full; try again after a pause");
+    auto place = (only_adds_tasks(batch->commands) ? new_tasks : gate).try_admit(in.bytes);
+    if (!place) {
+      const auto room = std::chrono::ceil<milliseconds>(std::chrono::microseconds{*room_after_us});
+      return refuse(errc::busy, "the writer's queue is full; try again after a pause",
+                    std::clamp(room, retry_after_min, retry_after_max));
+    }
     incoming_commands commands;
     commands.commands = std::move(batch->commands);
     commands.place = std::make_shared<bus::gate::ticket>(std::move(*place));
@@ -141,6 +152,7 @@ caf::behavior leader_actor(leader* self, leader_config config) {
   auto& s = self->state;
   supervision::keep_exception_text(self);
   s.gate.emplace(config.command_gate);
+  s.new_task_gate.emplace(config.new_task_gate);
   storage::candidate who;
   who.writer_url = config.writer_url;
   who.company = config.company->name;

@@ -32,12 +32,17 @@ struct leader_config {
   std::function<void()> database_lost, database_heard;
   /// Whether this node drains while another could lead. Written from any thread; never null.
   std::shared_ptr<const std::atomic<bool>> stands_aside = std::make_shared<std::atomic<bool>>(false);
-  bus::gate_limits command_gate;  ///< Commands between the bus and the writer's mailbox.
+  /// Between the bus and the writer's mailbox: batches of new tasks alone, and all others. Each has its own bound, so
+  /// that there is room for what ends work however many tasks are added.
+  bus::gate_limits new_task_gate{2'048, 32 * 1024 * 1024};
+  bus::gate_limits command_gate;
 };
 
 struct leader_state {
   std::unique_ptr<campaign> candidacy;
-  std::optional<bus::gate> gate;
+  std::optional<bus::gate> gate, new_task_gate;
+  /// What the writer says of when there will be room. Shared with the threads that refuse.
+  std::shared_ptr<std::atomic<std::int64_t>> room_after_us = std::make_shared<std::atomic<std::int64_t>>(0);
   bus::subscription commands;
   epoch reign = 0;  ///< 0: this node does not lead.
   caf::actor writer, relay, brief_writer, scheduler;

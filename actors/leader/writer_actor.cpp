@@ -31,16 +31,11 @@ outcome refusal(const command& c) {
   return o;
 }
 
-/// Takes waiting batches up to the bound; a batch is never torn apart.
-std::vector<incoming_commands> take(writer_state& s, std::size_t commands_max) {
-  std::vector<incoming_commands> taken;
-  std::size_t count = 0;
-  while (!s.waiting.empty() && (taken.empty() || count + s.waiting.front().commands.size() <= commands_max)) {
-    count += s.waiting.front().commands.size();
-    taken.push_back(std::move(s.waiting.front()));
-    s.waiting.pop_front();
-  }
-  return taken;
+/// When there should be room: as long as what waits will take, at the pace of the last transaction.
+void note_pace(writer_state& s, const writer_options& options, std::size_t commands, std::chrono::microseconds took) {
+  if (!options.room_after_us || commands == 0) return;
+  const auto each = took.count() / static_cast<std::int64_t>(commands);
+  options.room_after_us->store(each * static_cast<std::int64_t>(s.waiting.waiting()), std::memory_order_relaxed);
 }
 
 void hand_out(const writer_outlets& outlets, storage::batch_result& result) {
@@ -97,13 +92,16 @@ void answer(std::vector<incoming_commands>& batches, std::vector<outcome>& outco
 void flush(writer* self, const writer_outlets& outlets, const writer_options& options) {
   auto& s = self->state;
   s.flush_pending = false;
-  auto batches = take(s, options.batch_max);
+  auto batches = s.waiting.take();
   std::vector<command> commands;
   for (const auto& batch : batches)
     for (const auto& c : batch.commands)
       if (!forbidden(c)) commands.push_back(c);
+  const auto began = std::chrono::steady_clock::now();
   auto result = s.engine->commit(commands);
   ++s.commits;
+  note_pace(s, options, commands.size(),
+            std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began));
   if (!commands.empty()) note_trouble(self, outlets, trouble_of(result));
   answer(batches, result.outcomes);
   hand_out(outlets, result);
@@ -140,6 +138,7 @@ caf::behavior writer_actor(writer* self, std::shared_ptr<storage::leadership> le
   auto& s = self->state;
   s.lead = std::move(lead);
   s.engine = std::make_unique<storage::writer_engine>(*s.lead);
+  s.waiting = writer_intake{options.intake};
   supervision::keep_exception_text(self);
   self->set_exit_handler([self](const caf::exit_msg& m) {
     const auto cause = supervision::cause_of(m.reason, self->system());
@@ -160,7 +159,7 @@ caf::behavior writer_actor(writer* self, std::shared_ptr<storage::leadership> le
   return {
       [=](incoming_commands& batch) {
         auto& state = self->state;
-        state.waiting.push_back(std::move(batch));
+        state.waiting.add(std::move(batch));
         if (state.flush_pending) return;
         // Lands behind everything that is in the mailbox now: that is the group of the next commit.
         state.flush_pending = true;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/leader/writer_intake.hpp"
 #include "actors/local_messages.hpp"
 #include "config/company.hpp"
 #include "storage/leadership.hpp"
@@ -8,7 +9,8 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 
-#include <deque>
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -25,13 +27,15 @@ struct writer_outlets {
 };
 
 struct writer_options {
-  std::size_t batch_max = 2'000;  ///< Commands of one transaction.
+  writer_intake::limits intake;
+  /// Where the writer says how long what waits will take, for who has to be refused. May be null.
+  std::shared_ptr<std::atomic<std::int64_t>> room_after_us;
 };
 
 struct writer_state {
   std::shared_ptr<storage::leadership> lead;  ///< Outlives the engine.
   std::unique_ptr<storage::writer_engine> engine;
-  std::deque<incoming_commands> waiting;
+  writer_intake waiting{{}};
   bool flush_pending = false;
   std::uint64_t wake_generation = 0;
   std::uint64_t commits = 0;

@@ -3,6 +3,7 @@
 #include "schemas/log.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <future>
 #include <sstream>
@@ -166,6 +167,7 @@ result<void> link::open_inboxes() {
 
 void link::close() {
   if (closed_.exchange(true)) return;
+  if (connection_) outbox_.flush();
   connected_ = false;
   if (connection_) natsConnection_Close(connection_.get());
   replies_.reset();
@@ -174,7 +176,42 @@ void link::close() {
   fail_pending({errc::unreachable, "the bus connection was closed"});
 }
 
+link::link(options o)
+    : settings(std::move(o)),
+      outbox_(settings, {[this](const std::string& subject, std::string_view bytes) {
+                           return send_now(subject, {}, msgpack_headers(), bytes, 1);
+                         },
+                         [this](const std::string& subject, std::string_view bytes, std::size_t messages) {
+                           return send_batch(subject, bytes, messages);
+                         },
+                         [this] {
+                           timers_.add(std::chrono::milliseconds{0}, [weak = weak_from_this()] {
+                             if (const auto self = weak.lock()) self->outbox_.awake();
+                           });
+                         }}) {}
+
+result<void> link::publish(const std::string& subject, std::string_view message) {
+  return outbox_.publish(subject, message, connected_.load(std::memory_order_relaxed));
+}
+
 result<void> link::send(const std::string& subject, const std::string& reply_to, headers with, std::string_view bytes) {
+  outbox_.flush();
+  return send_now(subject, reply_to, with, bytes, 1);
+}
+
+result<void> link::send_batch(const std::string& subject, std::string_view bytes, std::size_t messages) {
+  static const std::array<std::pair<const char*, std::string>, 1> with{
+      {{"Content-Type", std::string{codec::batch_type}}}};
+  auto sent = send_now(subject, {}, with, bytes, messages);
+  if (sent)
+    batches_.fetch_add(1, std::memory_order_relaxed);
+  else
+    log::error("bus: {} messages to {} were lost: {}", messages, subject, sent.error().message);
+  return sent;
+}
+
+result<void> link::send_now(const std::string& subject, const std::string& reply_to, headers with,
+                            std::string_view bytes, std::size_t messages) {
   const auto size = static_cast<int>(bytes.size());
   const char* reply = reply_to.empty() ? nullptr : reply_to.c_str();
   natsStatus status = NATS_OK;
@@ -191,10 +228,10 @@ result<void> link::send(const std::string& subject, const std::string& reply_to,
     if (status == NATS_OK) status = natsConnection_PublishMsg(connection_.get(), m);
   }
   if (status == NATS_OK) {
-    published_.fetch_add(1, std::memory_order_relaxed);
+    published_.fetch_add(messages, std::memory_order_relaxed);
     return {};
   }
-  publish_failed_.fetch_add(1, std::memory_order_relaxed);
+  publish_failed_.fetch_add(messages, std::memory_order_relaxed);
   return tl::unexpected(failure_of(status, "sending to " + subject));
 }
 
@@ -340,6 +377,7 @@ void link::note_refusal(const refusal& r) {
 }
 
 result<void> link::flush(std::chrono::milliseconds timeout) {
+  outbox_.flush();
   const auto status = natsConnection_FlushTimeout(connection_.get(), timeout.count());
   if (status == NATS_OK) return {};
   return tl::unexpected(failure_of(status, "flushing the bus connection"));

@@ -2,6 +2,7 @@
 
 #include "bus/connection.hpp"
 #include "guarded.hpp"
+#include "outbox.hpp"
 #include "timer_queue.hpp"
 
 #include <nats/nats.h>
@@ -28,6 +29,9 @@ template <class T>
 using nats_ptr = std::unique_ptr<T, nats_free>;
 
 using headers = std::span<const std::pair<const char*, std::string>>;
+/// `Content-Type` alone; kept for the life of the process.
+headers msgpack_headers();
+
 using raw_handler = std::function<void(natsMsg&)>;
 using raw_reply_handler = std::function<void(result<natsMsg*>)>;  ///< The message lives for the call.
 
@@ -52,7 +56,10 @@ class link : public std::enable_shared_from_this<link> {
 
   /// Idempotent. Fails what is pending, ends the timers.
   void close();
+  /// After all that publish() left waiting.
   result<void> send(const std::string& subject, const std::string& reply_to, headers with, std::string_view bytes);
+  /// An encoded envelope that awaits no answer. See connection::publish.
+  result<void> publish(const std::string& subject, std::string_view message);
   /// See connection::request.
   void request(const std::string& subject, headers with, std::string_view bytes, std::chrono::milliseconds timeout,
                raw_reply_handler handler);
@@ -85,7 +92,11 @@ class link : public std::enable_shared_from_this<link> {
   template <class... Args>
   struct watcher;
 
-  explicit link(options o) : settings(std::move(o)) {}
+  explicit link(options o);
+  /// `messages`: how many are in these bytes.
+  result<void> send_now(const std::string& subject, const std::string& reply_to, headers with, std::string_view bytes,
+                        std::size_t messages);
+  result<void> send_batch(const std::string& subject, std::string_view bytes, std::size_t messages);
   result<void> connect(bool reconnect);
   result<void> configure(natsOptions* o, bool reconnect, void* self);
   result<void> open_inboxes();
@@ -99,6 +110,7 @@ class link : public std::enable_shared_from_this<link> {
 
   nats_ptr<natsConnection> connection_;
   timer_queue timers_;
+  outbox outbox_;
   std::string replies_prefix_, deliveries_prefix_;  ///< Of the two inboxes that all share; with the dot at the end.
   std::unique_ptr<registration> replies_, deliveries_;
   std::atomic<bool> connected_{false};
@@ -115,8 +127,8 @@ class link : public std::enable_shared_from_this<link> {
   std::uint64_t dropped_by_ended_ = 0;
   std::chrono::steady_clock::time_point slow_logged_at_{};
 
-  std::atomic<std::uint64_t> published_{0}, publish_failed_{0}, requests_{0}, timed_out_{0}, unanswerable_{0},
-      reconnects_{0}, refused_malformed_{0}, refused_oversized_{0}, refused_company_{0};
+  std::atomic<std::uint64_t> published_{0}, batches_{0}, publish_failed_{0}, requests_{0}, timed_out_{0},
+      unanswerable_{0}, reconnects_{0}, refused_malformed_{0}, refused_oversized_{0}, refused_company_{0};
 };
 
 }  // namespace cadre::bus::detail

@@ -96,6 +96,7 @@ counters link::count() const {
   counters c;
   c.connected = connected_;
   c.published = published_;
+  c.batches = batches_;
   c.publish_failed = publish_failed_;
   c.received = received;
   c.refused_malformed = refused_malformed_;

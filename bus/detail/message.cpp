@@ -1,4 +1,7 @@
 #include "link.hpp"
+#include "schemas/codec.hpp"
+
+#include <array>
 
 namespace cadre::bus::detail {
 
@@ -19,6 +22,12 @@ failure failure_of(natsStatus status, const std::string& context) {
     default:
       return {errc::unreachable, text};
   }
+}
+
+headers msgpack_headers() {
+  static const std::array<std::pair<const char*, std::string>, 1> all{
+      {{"Content-Type", std::string{codec::msgpack_type}}}};
+  return all;
 }
 
 std::string_view bytes_of(const natsMsg& message) noexcept {

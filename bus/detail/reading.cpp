@@ -66,18 +66,15 @@ reading read_message(std::string_view company, std::string_view subject, std::st
                                           std::to_string(bytes_max) + " are allowed");
     return r;
   }
-  const auto command_prefix = subjects::command(company, "");
-  if (r.json && subject.starts_with(command_prefix) && is_bare_command(bytes)) {
+  if (r.json && subject.starts_with(subjects::command(company, "")) && is_bare_command(bytes)) {
     r.message = wrap_command(company, bytes);
-    if (r.message) r.sender = std::string(company) + "/" + r.message->from;
     return r;
   }
   r.message = codec::decode(bytes, content_type);
-  if (!r.message) return r;
+  if (!r.message || r.message->company == company) return r;
   r.sender = r.message->company + "/" + r.message->from;
-  if (r.message->company != company)
-    r.message = fail(errc::wrong_company, "the message is of company \"" + r.message->company +
-                                              "\"; this fleet runs \"" + std::string(company) + "\"");
+  r.message = fail(errc::wrong_company, "the message is of company \"" + r.message->company + "\"; this fleet runs \"" +
+                                            std::string(company) + "\"");
   return r;
 }
 

@@ -10,7 +10,7 @@ namespace cadre::bus::detail {
 /// What a message on a subject turned out to be.
 struct reading {
   result<envelope> message = fail(errc::internal, "not read");
-  std::string sender;  ///< `COMPANY/FROM`; empty where nothing could be decoded.
+  std::string sender;  ///< `COMPANY/FROM` of a message that was decoded and refused; else empty.
   bool json = false;
 };
 

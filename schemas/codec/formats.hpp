@@ -8,6 +8,8 @@
 namespace cadre::codec {
 
 result<envelope> decode_msgpack(std::string_view bytes);
+/// The same by way of msgpack-c's tree alone: slower, and the judge of what is wrong.
+result<envelope> decode_tree(std::string_view bytes);
 result<envelope> decode_json(std::string_view text);
 
 }  // namespace cadre::codec

@@ -1,10 +1,19 @@
 #include "../codec.hpp"
 #include "fields_msgpack.hpp"
 #include "formats.hpp"
+#include "raw_node.hpp"
 
 #include <exception>
+#include <utility>
 
 namespace cadre::codec {
+
+namespace {
+
+/// Memory up to about this is kept by each thread between messages; beyond it, it is given back at once.
+constexpr std::size_t kept_bytes_max = 16 * 1024;
+
+}  // namespace
 
 shape msgpack_node::kind() const noexcept {
   switch (value_->type) {
@@ -54,12 +63,15 @@ result<std::string> msgpack_node::json() const {
 }
 
 std::string encode(const envelope& e) {
-  std::string out;
-  msgpack_writer{out}.write(e);
-  return out;
+  // What grows is kept by the thread: the result is then one allocation of the right size.
+  static thread_local std::string scratch;
+  scratch.clear();
+  msgpack_writer{scratch}.write(e);
+  if (scratch.size() <= kept_bytes_max) return scratch;
+  return std::exchange(scratch, {});
 }
 
-result<envelope> decode_msgpack(std::string_view bytes) {
+result<envelope> decode_tree(std::string_view bytes) {
   try {
     // An item takes at least a byte, so longer lists are lies; binary data and extensions are never fields of ours, but
     // may be in fields that this version does not know.
@@ -80,6 +92,18 @@ result<envelope> decode_msgpack(std::string_view bytes) {
   } catch (const std::exception& ex) {
     return fail(errc::bad_message, std::string{"not a msgpack message: "} + ex.what());
   }
+}
+
+result<envelope> decode_msgpack(std::string_view bytes) {
+  // Nearly every message is as this version writes it, and then no tree is needed. The tree's reader knows the others,
+  // and says what is wrong.
+  if (is_plain_msgpack(bytes)) {
+    envelope e;
+    bool as_written = true;
+    reader<raw_node> read;
+    if (read.read(raw_node{bytes.data(), as_written}, e, place{}) && as_written) return e;
+  }
+  return decode_tree(bytes);
 }
 
 }  // namespace cadre::codec

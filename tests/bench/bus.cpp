@@ -21,9 +21,9 @@
 #include <vector>
 
 CAF_BEGIN_TYPE_ID_BLOCK(bench_bus, caf::first_custom_type_id + 900)
-CAF_ADD_TYPE_ID(bench_bus, (cadre::bus::incoming))
+CAF_ADD_TYPE_ID(bench_bus, (std::vector<cadre::bus::incoming>))
 CAF_END_TYPE_ID_BLOCK(bench_bus)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::bus::incoming)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<cadre::bus::incoming>)
 
 namespace {
 
@@ -160,14 +160,20 @@ figures ours(const std::string& url, std::uint64_t messages, std::size_t pings, 
       throw std::runtime_error{sent.error().message};
   };
   const auto counter = [&](std::atomic<std::uint64_t>& count) {
-    return system.spawn(
-        [&count]() -> caf::behavior { return {[&count](const bus::incoming&) { count.fetch_add(1); }}; });
+    return system.spawn([&count]() -> caf::behavior {
+      return {[&count](const std::vector<bus::incoming>& all) {
+        for (const auto& in : all)
+          if (std::holds_alternative<event>(in.message.body)) count.fetch_add(1, std::memory_order_release);
+      }};
+    });
   };
   const auto sink = counter(received), home = counter(returned);
-  const auto mirror = system.spawn(
-      [&]() -> caf::behavior { return {[&](const bus::incoming&) { send(to, "cadre.bench.log.back"); }}; });
+  const auto mirror = system.spawn([&]() -> caf::behavior {
+    return {[&](const std::vector<bus::incoming>&) { send(to, "cadre.bench.log.back"); }};
+  });
   const auto listen = [](const std::shared_ptr<bus::connection>& side, const char* subject, const caf::actor& target) {
-    auto heard = side->subscribe(subject, [target](bus::incoming in) { caf::anon_send(target, std::move(in)); });
+    auto heard = side->subscribe_together(
+        subject, [target](std::vector<bus::incoming> all) { caf::anon_send(target, std::move(all)); });
     if (!heard) throw std::runtime_error{heard.error().message};
     if (auto seen = side->flush(std::chrono::seconds{5}); !seen) throw std::runtime_error{seen.error().message};
     return std::move(*heard);

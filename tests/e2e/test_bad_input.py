@@ -191,7 +191,7 @@ class BadMessages(SharedCompanyCase):
 
     def test_reader_may_not_write(self):
         for query in ("INSERT INTO cadre.brain (company, key, content, by) VALUES ('messages', 'k', '1', 'me')",
-                      "UPDATE cadre.task SET title = 'mine'", "DELETE FROM cadre.event",
+                      "UPDATE cadre.task SET title = 'mine'", "DELETE FROM cadre.event_batch",
                       "CREATE TABLE cadre.mine (a int)", "SET ROLE cadre_writer",
                       "INSERT INTO cadre.reader_grant VALUES ('cadre_reader', 'other')"):
             with self.subTest(query=query):

@@ -1,4 +1,8 @@
+#include "schemas/batch.hpp"
 #include "schemas/codec.hpp"
+#include "schemas/codec/formats.hpp"
+#include "schemas/codec/json_scan.hpp"
+#include "schemas/json.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +27,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto json = codec::decode(codec::encode_json(*got), codec::json_type);
     if (!json && json.error().code != errc::too_large) std::abort();
   }
+  const auto tree = codec::decode_tree(bytes);
+  const auto quick = codec::decode_msgpack(bytes);
+  if (tree.has_value() != quick.has_value()) std::abort();
+  if (tree && codec::encode(*tree) != codec::encode(*quick)) std::abort();
+  if (const auto batch = codec::open_batch(bytes))
+    for (const auto one : *batch) (void)codec::decode(one, codec::msgpack_type);
+  if (codec::surely_json(bytes, limits::depth_max) && !nlohmann::json::accept(bytes)) std::abort();
   (void)codec::decode_command_json(bytes);
   return 0;
 }

@@ -1,4 +1,5 @@
 #include "actors/leader/reach.hpp"
+#include "actors/leader/writer_intake.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -66,6 +67,66 @@ BOOST_AUTO_TEST_CASE(it_stands_aside_for_another_but_not_for_ever) {
   after(1s);
   aside = true;
   BOOST_TEST(same(after(1s), {false, false, true}));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(intake)
+
+namespace {
+
+using namespace cadre;
+using namespace cadre::actors;
+
+incoming_commands some(std::size_t count, bool new_tasks) {
+  incoming_commands batch;
+  for (std::size_t n = 0; n < count; ++n) {
+    command c;
+    if (new_tasks)
+      c.body = task_add{};
+    else
+      c.body = run_complete{};
+    batch.commands.push_back(c);
+  }
+  return batch;
+}
+
+/// Commands of each batch taken; those of new tasks are negative.
+std::vector<int> taken(writer_intake& intake) {
+  std::vector<int> sizes;
+  for (const auto& b : intake.take())
+    sizes.push_back(static_cast<int>(b.commands.size()) * (only_adds_tasks(b.commands) ? -1 : 1));
+  return sizes;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_flood_of_new_tasks_lets_all_else_pass) {
+  writer_intake intake{{.commands_max = 20, .new_tasks_max = 10, .new_tasks_min = 4}};
+  for (int n = 0; n < 5; ++n) intake.add(some(5, true));
+  intake.add(some(3, false));
+  BOOST_TEST(intake.waiting() == 28u);
+  BOOST_TEST((taken(intake) == std::vector{3, -5, -5}));
+  BOOST_TEST((taken(intake) == std::vector{-5, -5}));
+  BOOST_TEST((taken(intake) == std::vector{-5}));
+  BOOST_TEST(intake.empty());
+  BOOST_TEST(intake.waiting() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(and_new_tasks_have_their_part_whatever_else_comes) {
+  writer_intake intake{{.commands_max = 20, .new_tasks_max = 10, .new_tasks_min = 4}};
+  for (int n = 0; n < 5; ++n) intake.add(some(8, false));
+  intake.add(some(4, true));
+  BOOST_TEST((taken(intake) == std::vector{8, 8, -4}));
+  BOOST_TEST((taken(intake) == std::vector{8, 8}));
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_over_the_bound_goes_alone_and_whole) {
+  writer_intake intake{{.commands_max = 20, .new_tasks_max = 10, .new_tasks_min = 4}};
+  intake.add(some(50, true));
+  intake.add(some(50, false));
+  BOOST_TEST((taken(intake) == std::vector{50, -50}));
+  BOOST_TEST(intake.empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

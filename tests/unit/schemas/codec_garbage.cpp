@@ -1,4 +1,5 @@
 #include "sample.hpp"
+#include "schemas/codec/formats.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -13,6 +14,13 @@ namespace {
 /// Decoding must not throw; what it accepts must be encodable and decode to the same again.
 void survive(const std::string& bytes, std::string_view type) {
   const auto got = codec::decode(bytes, type);
+  if (type == codec::msgpack_type) {
+    // The quick way and the one by a tree must not differ.
+    const auto tree = codec::decode_tree(bytes);
+    BOOST_TEST_REQUIRE(tree.has_value() == got.has_value());
+    if (got) BOOST_TEST((codec::encode(*tree) == codec::encode(*got)));
+    if (!got) BOOST_TEST(tree.error().message == got.error().message);
+  }
   if (!got) {
     BOOST_TEST(!got.error().message.empty());
     BOOST_TEST((got.error().code != errc::none));
