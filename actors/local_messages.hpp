@@ -65,8 +65,8 @@ struct repeat_command {
   command what;
 };
 
-/// Asks for a staged output and what the declared checks say about it. From: auditor. To: audit desk, which passes it on
-/// to an audit reader.
+/// Asks for a staged output and what the declared checks say about it. From: auditor. To: audit desk, which passes it
+/// on to an audit reader.
 struct audit_order {
   agent_path auditor;  ///< Who asks: the desk lets auditors take turns.
   output_id output;

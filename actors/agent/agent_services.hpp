@@ -25,8 +25,8 @@ struct agent_services {
   std::shared_ptr<const config::company> company;
   std::string node;
   node_life_id life;
-  caf::actor commands;      ///< command_client
-  caf::actor reporter;      ///< node_reporter
+  caf::actor commands;    ///< command_client
+  caf::actor reporter;    ///< node_reporter
   caf::actor audit_desk;  ///< Reads staged outputs for the auditors of the node.
   std::shared_ptr<process_host> processes;
   std::shared_ptr<bus::connection> bus;  ///< Null in tests without a bus: auditors then hear nothing.
