@@ -144,7 +144,7 @@ async function until(due, watch) {
   while (watch.ms() < due) await setImmediate();
 }
 
-/** `rate` tasks arrive each second at fixed times, whatever becomes of those before; times count from when each was due. */
+/** `rate` tasks a second arrive at fixed times, whatever becomes of those before; times count from when one was due. */
 async function load(queue, { tasks, rate: perSecond }) {
   const samples = { added_ms: [], started_ms: [] };
   const due = (n) => (n * 1000) / perSecond;
@@ -163,7 +163,8 @@ async function load(queue, { tasks, rate: perSecond }) {
   }
   await Promise.all(adds);
   await Promise.race([started, sleep(watch.left(), undefined, { ref: false })]);
-  if (samples.started_ms.length < tasks) throw new Error(`${samples.started_ms.length} of ${tasks} were started in time`);
+  const count = samples.started_ms.length;
+  if (count < tasks) throw new Error(`${count} of ${tasks} were started in time`);
   return { tasks, ...Object.fromEntries(Object.entries(samples).map(([k, v]) => [k, percentiles(v)])) };
 }
 
