@@ -1,6 +1,7 @@
 """What the benchmarks of the writer share: building and calling bench_storage, medians, tables."""
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -26,6 +27,11 @@ def run(server_url, *words):
     if done.returncode:
         sys.exit(f"bench: bench_storage {' '.join(map(str, words))} exited {done.returncode}\n{done.stderr}")
     return json.loads(done.stdout)
+
+
+def end_on_sigterm():
+    """Ends as with Ctrl-C, so that the servers end with us."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def say(line):
@@ -54,9 +60,21 @@ class Figures:
         return {name: round(self.median(ours) / self.median(theirs), 2)
                 for name, (ours, theirs) in pairs.items() if ours in self.seen and theirs in self.seen}
 
-    def report(self, ratios, as_json):
+    def cell(self, name):
+        """For a table: the median and the spread; empty if it was not measured."""
+        if name not in self.seen:
+            return ""
+        all_ = self.seen[name]
+        least, middle, most = (short(n) for n in (min(all_), statistics.median(all_), max(all_)))
+        return middle if len(all_) == 1 else f"{middle} ({least} to {most})"
+
+    def report(self, ratios, as_json, tables=None):
+        """`tables`: text to print instead of every figure; those of README.md."""
         if as_json:
             print(json.dumps({"figures": self.summary(), "ratio": ratios}, indent=1))
+            return
+        if tables:
+            print("\n\n".join(tables))
             return
         print("| what | median | least | most | rounds |\n|---|---|---|---|---|")
         for name, s in self.summary().items():
@@ -64,3 +82,14 @@ class Figures:
         print("\n| ratio of medians | |\n|---|---|")
         for name, ratio in ratios.items():
             print(f"| {name} | {ratio} |")
+
+
+def short(number):
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
+
+
+def table(head, *rows):
+    """Markdown; `head` and each row are lists of cells, short rows are filled up."""
+    full = [head, *([*row, *[""] * (len(head) - len(row))] for row in rows)]
+    lines = ["| " + " | ".join(map(str, cells)) + " |" for cells in full]
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])

@@ -7,10 +7,12 @@
 //   unfinished()         whether a task is left that is not durably done
 //   close()              stops the worker, if it was started, and closes all connections
 //   secondsMax           optional: a phase ends after this time, and reports what was done until then
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 const PHASE_SECONDS_MAX = 240;
 const PROCESS_SECONDS_MAX = 290;
+const TIMER_MS = 2;
 const TEXT = 'x'.repeat(240);
 
 const payload = (n) => ({ n, kind: 'summarize', text: TEXT, company: 'bench', attempt: 1 });
@@ -25,6 +27,7 @@ function parse() {
       phase: { type: 'string', default: 'both' },
       senders: { type: 'string', default: '1' },
       batch: { type: 'string', default: '1' },
+      rate: { type: 'string', default: '1' },
       tuned: { type: 'string', default: 'no' },
     },
   });
@@ -38,7 +41,7 @@ function parse() {
   if (!['yes', 'no'].includes(values.tuned)) throw new Error('--tuned is yes or no');
   return {
     url: values.url, phase: values.phase, tuned: values.tuned === 'yes',
-    tasks: count('tasks'), senders: count('senders'), batch: count('batch'),
+    tasks: count('tasks'), senders: count('senders'), batch: count('batch'), rate: count('rate'),
   };
 }
 
@@ -135,7 +138,37 @@ async function latency(queue, { tasks }) {
   return { tasks: tasksDone, ...Object.fromEntries(Object.entries(samples).map(([k, v]) => [k, percentiles(v)])) };
 }
 
-const PHASES = { enqueue, drain, both, latency };
+/** Waits without blocking; timers are a millisecond too coarse for the end of it. */
+async function until(due, watch) {
+  if (due - watch.ms() > TIMER_MS) await sleep(due - watch.ms() - TIMER_MS);
+  while (watch.ms() < due) await setImmediate();
+}
+
+/** `rate` tasks a second arrive at fixed times, whatever becomes of those before; times count from when one was due. */
+async function load(queue, { tasks, rate: perSecond }) {
+  const samples = { added_ms: [], started_ms: [] };
+  const due = (n) => (n * 1000) / perSecond;
+  let watch;
+  let allStarted;
+  const started = new Promise((resolve) => { allStarted = resolve; });
+  await queue.work(({ n }) => {
+    samples.started_ms.push(watch.ms() - due(n));
+    if (samples.started_ms.length === tasks) allStarted();
+  });
+  watch = stopwatch(queue);
+  const adds = [];
+  for (let n = 0; n < tasks && !watch.expired(); n += 1) {
+    await until(due(n), watch);
+    adds.push(queue.add(payload(n)).then(() => samples.added_ms.push(watch.ms() - due(n))));
+  }
+  await Promise.all(adds);
+  await Promise.race([started, sleep(watch.left(), undefined, { ref: false })]);
+  const count = samples.started_ms.length;
+  if (count < tasks) throw new Error(`${count} of ${tasks} were started in time`);
+  return { tasks, ...Object.fromEntries(Object.entries(samples).map(([k, v]) => [k, percentiles(v)])) };
+}
+
+const PHASES = { enqueue, drain, both, latency, load };
 
 function fail(error) {
   console.error(error);

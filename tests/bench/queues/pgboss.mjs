@@ -8,7 +8,7 @@ const QUEUE = 'noop';
 const POOL = 25;
 const FETCH = { batchSize: 1000 };
 const IDLE_MS = 50;
-const DEFAULT_SECONDS_MAX = 60; // the default worker takes one job each 2 s
+const DEFAULT_SECONDS_MAX = 20; // the default worker takes one job each 2 s
 
 async function open({ url, senders, tuned, phase }) {
   const notified = tuned && phase === 'latency';
