@@ -209,14 +209,7 @@ void begin_runs(unit& u, const std::vector<granted_task>& tasks, const takers& f
     run.granted_at = u.now;
     u.grants.push_back(grant_of(u, run, task));
     u.begin_run(run);
-    task_facts facts;
-    facts.id = task.id;
-    facts.mode = task.mode;
-    facts.agent = task.agent;
-    facts.title = task.title;
-    facts.status = task_status::active;
-    facts.attempt = task.attempt;
-    tell_task(u, facts);
+    tell_task(u, facts_of(run));
     runs.push_back(std::move(run));
   }
   insert_runs(u, runs);

@@ -101,16 +101,6 @@ const active_run* find_run(const unit& u, const run_id& id) {
   return found == u.mem.runs.end() ? nullptr : &found->second;
 }
 
-task_facts facts_of(const active_run& run) {
-  task_facts task;
-  task.id = run.task;
-  task.mode = run.mode;
-  task.agent = run.agent;
-  task.title = run.title;
-  task.attempt = run.attempt;
-  return task;
-}
-
 struct completed_run {
   active_run run;
   const run_complete* body;

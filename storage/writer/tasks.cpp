@@ -91,6 +91,17 @@ void fail_for_good(unit& u, const active_run& run, const failure& error) {
 
 }  // namespace
 
+task_facts facts_of(const active_run& run) {
+  task_facts task;
+  task.id = run.task;
+  task.mode = run.mode;
+  task.agent = run.agent;
+  task.title = run.title;
+  task.status = task_status::active;
+  task.attempt = run.attempt;
+  return task;
+}
+
 std::optional<task_facts> find_task(unit& u, const task_id& id) {
   const auto rows =
       u.db.run("SELECT " CADRE_TASK_FACTS " FROM cadre.task WHERE company = $1 AND id = $2::uuid", u.company(), id);

@@ -21,6 +21,9 @@ struct task_facts {
   std::int64_t attempts_max = 1;
 };
 
+/// Of a task that the run works on, as memory has them.
+task_facts facts_of(const active_run& run);
+
 std::optional<task_facts> find_task(unit& u, const task_id& id);
 
 /// Puts those of these tasks into the queue that are workable: they may have become so.
