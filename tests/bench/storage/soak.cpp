@@ -28,7 +28,7 @@ std::string table_sizes(const std::string& url) {
   pqxx::connection server{url};
   pqxx::nontransaction direct{server};
   std::string line;
-  for (const std::string table : {"task", "run", "journal", "event"}) {
+  for (const std::string table : {"task", "run", "journal", "event_batch"}) {
     const auto rows = direct.exec(
         "SELECT coalesce(sum(pg_total_relation_size(t.relid)), 0)::bigint, coalesce(sum(s.n_dead_tup), 0)::bigint FROM "
         "pg_partition_tree('cadre." +

@@ -434,11 +434,12 @@ BOOST_AUTO_TEST_CASE(people_see_what_is_kept_and_what_went) {
   prune(w);
   seen = rows();
   BOOST_TEST(seen["task"]["keep"] == "2160:00:00");
-  BOOST_TEST(seen["event"]["keep"] == "168:00:00");
+  BOOST_TEST(seen["event_batch"]["keep"] == "168:00:00");
   BOOST_TEST(seen["task"]["pruned"] == 1);
   BOOST_TEST(seen["task"]["partitions"] == 5);
   BOOST_TEST(seen["task"]["goes_at"].is_string());
   BOOST_TEST(seen["output"]["goes_at"].is_null());
+  BOOST_TEST(seen["event_batch"]["bytes"] > 0);
   BOOST_TEST(seen["task"]["exact"] == true);
 }
 
