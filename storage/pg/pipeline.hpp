@@ -29,7 +29,7 @@ class pipeline {
   /// the statement and its SQLSTATE; nothing is on its way any more then. Throws pqxx::broken_connection.
   void finish();
 
-  /// Forgets what is on its way, without waiting for it, as far as the connection still lives. Never throws.
+  /// Waits for what is on its way, if the connection still lives, and forgets what came of it. Never throws.
   void abandon() noexcept;
 
  private:

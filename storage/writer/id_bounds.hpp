@@ -1,7 +1,5 @@
 #pragma once
 
-#include "storage/writer/unit.hpp"
-
 #include <algorithm>
 #include <string>
 #include <vector>

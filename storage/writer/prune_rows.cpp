@@ -2,8 +2,6 @@
 
 #include "storage/writer/id_bounds.hpp"
 
-#include <unordered_set>
-
 namespace cadre::storage::writer {
 
 namespace {
@@ -44,7 +42,7 @@ looked_at take_in(const unit& u, const pqxx::result& rows, row_place& after) {
 }
 
 id_bounds bounds_of_texts(const std::vector<std::string>& ids) {
-  return bounds_of(ids, [](const std::string& id) { return id; });
+  return bounds_of(ids, [](const std::string& id) -> const std::string& { return id; });
 }
 
 }  // namespace
