@@ -87,6 +87,8 @@ bool pruner::run_stage(unit& u, state& s) {
     case stage_name::drop:
       return !drop_month(u, s.round.pruned);
     case stage_name::runs:
+      // Runs that are kept as long as their tasks go with them, so they need no look of their own.
+      if (!s.whole && kept.runs == kept.tasks) return true;
       return look_at(kept.runs, [&](row_place& p, const std::string& upto, timestamp before) {
         return prune_runs(u, p, upto, before);
       });
@@ -135,10 +137,10 @@ void pruner::step(unit& u) {
   next_.stage = 0;
   next_.rest = true;
   kept_ = u.mem.company.retention;
-  const bool whole = ++next_.rounds >= short_rounds_max;
-  if (whole) next_.rounds = 0;
+  next_.whole = ++next_.rounds >= short_rounds_max;
+  if (next_.whole) next_.rounds = 0;
   for (auto& w : next_.walks) {
-    const auto begin_at = whole || !w.last_upto ? "" : decide::earlier_id(*w.last_upto, step_back);
+    const auto begin_at = next_.whole || !w.last_upto ? "" : decide::earlier_id(*w.last_upto, step_back);
     w = {};
     w.begin_at = begin_at;
   }

@@ -46,6 +46,7 @@ class pruner {
     std::array<walk, stages> walks;
     decide::round_facts round;
     int rounds = 0;     ///< Since one that looked at everything.
+    bool whole = true;  ///< This one looks at everything.
     bool rest = false;  ///< The round is over.
   };
 
