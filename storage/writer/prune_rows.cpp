@@ -35,7 +35,11 @@ looked_at take_in(const unit& u, const pqxx::result& rows, row_place& after) {
   looked_at found;
   for (const auto& row : rows) {
     after = {row[0].as<std::string>(), row[1].as<std::string>()};
-    if (row[2].as<bool>(false)) found.ids.push_back(after.id);
+    if (row[2].as<bool>(false)) {
+      found.ids.push_back(after.id);
+    } else if (found.result.first_left.empty()) {
+      found.result.first_left = after.id;
+    }
   }
   found.result.more = static_cast<std::int64_t>(rows.size()) >= u.options.prune_rows_max;
   return found;
@@ -58,7 +62,10 @@ look_result prune_dependencies(unit& u, row_place& after, const std::string& upt
   look_result result;
   for (const auto& row : rows) {
     after = {row[0].as<std::string>(), row[1].as<std::string>()};
-    if (!row[2].as<bool>(false)) continue;
+    if (!row[2].as<bool>(false)) {
+      if (result.first_left.empty()) result.first_left = after.id;
+      continue;
+    }
     waited_for.push_back(after.id);
     waiting.push_back(after.more);
   }
@@ -221,17 +228,18 @@ look_result prune_outputs(unit& u, row_place& after, timestamp before) {
   return result;
 }
 
-look_result prune_events(unit& u, timestamp before) {
+look_result prune_events(unit& u, std::int64_t& gone, timestamp before) {
   // The oldest are looked at and no others: they are in the order of time.
   const auto rows = u.db.run(
-      "WITH oldest AS (SELECT last_seq, at FROM cadre.event_batch WHERE company = $1 AND last_seq < $2::bigint "
-      "ORDER BY last_seq LIMIT $3::bigint), "
+      "WITH oldest AS (SELECT last_seq, at FROM cadre.event_batch WHERE company = $1 AND last_seq > $5::bigint AND "
+      "last_seq < $2::bigint ORDER BY last_seq LIMIT $3::bigint), "
       "gone AS (DELETE FROM cadre.event_batch WHERE company = $1 AND last_seq = ANY (ARRAY(SELECT last_seq FROM oldest "
-      "WHERE at < $4::timestamptz)) RETURNING last_seq - first_seq + 1 AS events) "
-      "SELECT count(*), coalesce(sum(events), 0)::bigint FROM gone",
-      u.company(), u.mem.last_seq, u.options.prune_rows_max, before);
+      "WHERE at < $4::timestamptz)) RETURNING last_seq, last_seq - first_seq + 1 AS events) "
+      "SELECT count(*), coalesce(sum(events), 0)::bigint, coalesce(max(last_seq), $5::bigint) FROM gone",
+      u.company(), u.mem.last_seq, u.options.prune_rows_max, before, gone);
   look_result found;
   found.pruned = rows[0][0].as<std::int64_t>();
+  gone = rows[0][2].as<std::int64_t>();
   found.more = found.pruned >= u.options.prune_rows_max;
   note(u, "event", rows[0][1].as<std::int64_t>(), before);
   return found;

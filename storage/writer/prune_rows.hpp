@@ -19,6 +19,7 @@ struct row_place {
 struct look_result {
   std::int64_t pruned = 0;  ///< Rows that went.
   bool more = false;        ///< There are rows after these.
+  std::string first_left;   ///< The first id that stays for now, if there is one. Of partitioned tables.
 };
 
 /// Of tasks that are over, what they waited for: it holds up the end of what they waited for.
@@ -40,8 +41,9 @@ look_result prune_journal(unit& u, row_place& after, const std::string& upto, ti
 look_result prune_outputs(unit& u, row_place& after, timestamp before);
 
 /// Events of the outbox that were written `before`, oldest first; never the newest, which tells a new leader where to
-/// go on. `pruned` counts rows of `event_batch`, `cadre.pruned` events.
-look_result prune_events(unit& u, timestamp before);
+/// go on. `gone` is the last that went: without it each step would walk over all that the steps before left for vacuum.
+/// `pruned` counts rows of `event_batch`, `cadre.pruned` events.
+look_result prune_events(unit& u, std::int64_t& gone, timestamp before);
 
 /// Idempotency keys that were claimed `before` for tasks that are gone.
 look_result prune_keys(unit& u, row_place& after, timestamp before);

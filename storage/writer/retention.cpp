@@ -12,14 +12,35 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// A round that goes on where the last one ended goes back by this much: what ended late would be left behind.
-constexpr milliseconds step_back{10'000};
+/// A round goes on at the first row that the last one left, which may have been over too late for it; but it goes back
+/// by no more than this part of the time that rows are kept, nor than an hour: some stay for long.
+constexpr int step_back_part = 4;
+constexpr milliseconds step_back_max = std::chrono::hours{1};
 /// So many rounds, and then one from the first id on, for what was left behind all the same.
 constexpr int short_rounds_max = 600;
 constexpr int months_ahead = 2;
 
 /// In their order: what holds up the end of a partition goes before the partition, and runs before their tasks.
 enum class stage_name : std::size_t { make, dependencies, drop, runs, tasks, journal, outputs, events, keys };
+
+/// Of what a walk goes by.
+const config::kept_time& kept_of(const config::retention_rule& kept, std::size_t stage) {
+  switch (static_cast<stage_name>(stage)) {
+    case stage_name::runs:
+      return kept.runs;
+    case stage_name::journal:
+      return kept.journal;
+    default:
+      return kept.tasks;
+  }
+}
+
+/// Where the next round begins, given how far this one went and what it left first.
+std::string next_begin(const config::kept_time& kept, const std::string& upto, const std::string& first_left) {
+  const auto back = std::min(kept.time / step_back_part, step_back_max);
+  const auto earliest = decide::earlier_id(upto, back);
+  return first_left.empty() ? upto : std::max(earliest, first_left);
+}
 
 void write_rules(unit& u) {
   const auto& kept = u.mem.company.retention;
@@ -66,6 +87,7 @@ bool pruner::run_stage(unit& u, state& s) {
     if (w.at.empty()) w.at = w.range == 0 && !w.begin_at.empty() ? w.begin_at : r.from;
     row_place place{w.at, w.at_more};
     const auto found = look(place, r.upto, *before);
+    if (w.range == 0 && w.first_left.empty()) w.first_left = found.first_left;
     s.round.pruned += found.pruned;
     w.at = place.id;
     w.at_more = place.more;
@@ -112,7 +134,7 @@ bool pruner::run_stage(unit& u, state& s) {
     case stage_name::events: {
       const auto before = decide::over_before(kept.events, u.now);
       if (!before) return true;
-      const auto found = prune_events(u, *before);
+      const auto found = prune_events(u, s.events_gone, *before);
       s.round.pruned += found.pruned;
       return !found.more;
     }
@@ -139,10 +161,11 @@ void pruner::step(unit& u) {
   kept_ = u.mem.company.retention;
   next_.whole = ++next_.rounds >= short_rounds_max;
   if (next_.whole) next_.rounds = 0;
-  for (auto& w : next_.walks) {
-    const auto begin_at = next_.whole || !w.last_upto ? "" : decide::earlier_id(*w.last_upto, step_back);
-    w = {};
-    w.begin_at = begin_at;
+  for (std::size_t stage = 0; stage < stages; ++stage) {
+    auto& w = next_.walks.at(stage);
+    walk next;
+    if (!next_.whole && w.last_upto) next.begin_at = next_begin(kept_of(kept_, stage), *w.last_upto, w.first_left);
+    w = std::move(next);
   }
 }
 

@@ -39,15 +39,17 @@ class pruner {
     std::string at_more;                   ///< The rest of the key, where it has more.
     std::string begin_at;                  ///< Where the next round begins; empty: at the first id.
     std::optional<std::string> last_upto;  ///< How far the first range went in this round.
+    std::string first_left;                ///< The first id of it that was looked at and stays for now.
   };
   static constexpr std::size_t stages = 9;
   struct state {
     std::size_t stage = 0;
     std::array<walk, stages> walks;
     decide::round_facts round;
-    int rounds = 0;     ///< Since one that looked at everything.
-    bool whole = true;  ///< This one looks at everything.
-    bool rest = false;  ///< The round is over.
+    int rounds = 0;                ///< Since one that looked at everything.
+    bool whole = true;             ///< This one looks at everything.
+    std::int64_t events_gone = 0;  ///< The last seq that went.
+    bool rest = false;             ///< The round is over.
   };
 
   bool run_stage(unit& u, state& s);

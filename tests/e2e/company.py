@@ -310,6 +310,10 @@ class Nats:
         return self.reply()
 
     def reply(self):
+        return self.next()[1]
+
+    def next(self):
+        """The subject and the bytes of the next message."""
         while True:
             line = self.stream.readline()
             assert line, "the server closed the connection"
@@ -317,12 +321,12 @@ class Nats:
             if words[:1] == ["PING"]:
                 self.send(b"PONG\r\n")
             elif words[:1] == ["MSG"]:
-                return self.stream.read(int(words[-1]) + 2)[:-2]
+                return words[1], self.stream.read(int(words[-1]) + 2)[:-2]
             elif words[:1] == ["HMSG"]:
                 head, whole = int(words[-2]), int(words[-1])
                 data = self.stream.read(whole + 2)[:-2]
                 assert not data.startswith(b"NATS/1.0 503"), "nobody listens on the subject"
-                return data[head:]
+                return words[1], data[head:]
             assert words[:1] != ["-ERR"], line
 
 

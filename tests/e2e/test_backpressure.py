@@ -2,10 +2,10 @@
 import json
 import os
 import subprocess
-import threading
 import time
+import uuid
 
-from company import BINARY, Company, SharedCompanyCase, response, wait_for
+from company import BINARY, Company, Nats, SharedCompanyCase, response, wait_for
 
 SENDERS = 4
 EACH = 25_000
@@ -51,3 +51,61 @@ class Flood(SharedCompanyCase):
         self.c.run("agent", "resume", "ceo.later")
         first = "SELECT count(*) FROM cadre.task WHERE agent = 'ceo.later' AND status = 'complete'"
         wait_for("the backlog is worked on", lambda: self.c.value(first) > 20)
+
+
+class Full(SharedCompanyCase):
+    """The writer's queue for new tasks holds 2,048 messages. While the database holds the writer up, they come to that."""
+    MESSAGES = 2_500
+    HELD_S = 3
+
+    @classmethod
+    def make(cls):
+        return Company({"company": "full", "fleet": {"lease": "15s"}, "nodes": {"one": {"roles": ["control", "work"]}},
+                        "org": {"ceo": {"role": "ceo", "reports": {
+                            "now": {"role": "worker", "run": {"command": ["sh", "-c", response()]}}}}}})
+
+    def test_what_does_not_fit_is_refused_with_a_time_to_wait_and_nothing_is_lost(self):
+        self.c.run("agent", "pause", "ceo.now")
+        holder = subprocess.Popen(
+            ["psql", "-Xq", self.c.runtime()["database"]["superuser_url"], "-c",
+             f"BEGIN; LOCK TABLE cadre.task IN EXCLUSIVE MODE; SELECT pg_sleep({self.HELD_S}); COMMIT"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.addCleanup(holder.wait)
+        wait_for("the table is locked", lambda: self.c.value(
+            "SELECT count(*) FROM pg_locks WHERE relation = 'cadre.task'::regclass AND mode = 'ExclusiveLock'"))
+        nats = Nats(self.c.runtime()["nats_url"])
+        self.addCleanup(nats.__exit__)
+        committed, refused = set(), {}
+
+        def send(tasks):
+            for task in tasks:
+                command = {"id": task, "from": "cli", "kind": "task_add",
+                           "body": {"id": task, "agent": "ceo.now", "title": "full"}}
+                body = json.dumps({"version": 1, "id": task, "company": "full", "from": "cli", "incarnation": 0,
+                                   "kind": "command_batch", "body": {"commands": [command]}}).encode()
+                nats.send(f"PUB cadre.full.cmd.batch {nats.inbox}.{task} {len(body)}\r\n".encode() + body + b"\r\n")
+
+        def answered(count):
+            for _ in range(count):
+                to, reply = nats.next()
+                task, body = to.rsplit(".", 1)[1], json.loads(reply)["body"]
+                if "error" in body:
+                    self.assertEqual(body["error"]["code"], "busy")
+                    refused[task] = body["error"]["retry_after_ms"]
+                else:
+                    self.assertEqual([o["status"] for o in body["outcomes"]], ["committed"])
+                    committed.add(task)
+
+        nats.send(f"SUB {nats.inbox}.* 2\r\n".encode())
+        send(str(uuid.uuid4()) for _ in range(self.MESSAGES))
+        answered(self.MESSAGES)
+        self.assertGreater(len(refused), 0, "everything fitted")
+        self.assertGreater(len(committed), 2_000)
+        self.assertGreater(min(refused.values()), 0)
+        self.assertLessEqual(max(refused.values()), 2_000)
+        time.sleep(max(refused.values()) / 1000)
+        again, refused = refused, {}
+        send(again)
+        answered(len(again))
+        self.assertEqual(refused, {})
+        self.assertEqual(self.c.value("SELECT count(*) FROM cadre.task WHERE title = 'full'"), self.MESSAGES)
