@@ -37,6 +37,7 @@ struct engine_options {
   std::chrono::milliseconds run_mark_every{2'000};  ///< How often it is noted where the active runs are, at most.
   std::int64_t prune_rows_max = 500;                ///< Rows that one step of pruning looks at.
   std::chrono::milliseconds prune_lock_wait{20};    ///< A partition is not dropped while somebody reads it for longer.
+  std::chrono::milliseconds prune_look_max{100};    ///< A search for rows to prune is given up after this long.
   std::uint64_t seed = 0;                           ///< Of the jitter of retries; 0: from the clock.
 };
 
@@ -65,6 +66,7 @@ class writer_engine {
   /// One small step of pruning what is past the company's retention, in a transaction of its own: makes partitions of
   /// coming months, drops one that is over, or deletes at most `prune_rows_max` rows of one table. Between commits.
   /// Returns when to call again: pruning takes a fifth of the time at most, and rests when there is nothing to do. A
+  /// search that takes longer than `prune_look_max` comes again, for fewer rows. A
   /// step that failed (somebody holds a lock, the disk is full) is logged, changed nothing, and comes again later.
   /// Nothing: another epoch began or the session is gone, as in batch_result::lost_leadership.
   std::optional<std::chrono::milliseconds> prune();

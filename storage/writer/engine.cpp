@@ -14,6 +14,7 @@ namespace {
 enum class ending {
   committed,
   poisoned,     ///< A statement was refused; nothing was applied.
+  too_slow,     ///< Of pruning alone: a search was given up; nothing was applied.
   unavailable,  ///< Postgres can't now; nothing was applied.
   lost,         ///< The session broke; whether it committed is not known.
   fenced        ///< Another epoch began; nothing was applied.
@@ -96,6 +97,8 @@ struct writer_engine::impl {
       return result;
     } catch (const writer::rejection& e) {
       result = {ending::poisoned, e.error};
+    } catch (const writer::too_slow&) {
+      result.how = ending::too_slow;
     } catch (const pqxx::sql_error& e) {
       const bool over = e.query() == check_fence && e.sqlstate() == "P0002" && lead.db->alive();
       result = over ? attempt{ending::fenced, lead.not_leader().value()} : diagnosed();
@@ -173,6 +176,7 @@ struct writer_engine::impl {
       case ending::committed:
         return;
       case ending::poisoned:
+      case ending::too_slow:
         return answer_all(out, commands, outcome_status::rejected, result.why);
       case ending::unavailable:
         forgive_silence();
@@ -224,15 +228,19 @@ struct writer_engine::impl {
 
   std::optional<std::chrono::milliseconds> prune() {
     const auto began = std::chrono::steady_clock::now();
-    unit u{*lead.db, memory, options, random, clock()};
+    auto bounds = options;
+    bounds.prune_rows_max = pruning.rows_max(options.prune_rows_max);
+    unit u{*lead.db, memory, bounds, random, clock()};
     const auto done = transact(u, [&] {
       lead.db->script("SET LOCAL lock_timeout = " + std::to_string(options.prune_lock_wait.count()));
       pruning.step(u);
     });
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
     switch (done.how) {
       case ending::committed:
-        return pruning.committed(
-            std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began));
+        return pruning.committed(took);
+      case ending::too_slow:
+        return pruning.too_slow(took);
       case ending::poisoned:
       case ending::unavailable:
         break;

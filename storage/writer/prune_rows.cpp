@@ -25,6 +25,22 @@ void note(unit& u, const char* table, std::int64_t rows, timestamp until) {
       u.company(), table, rows, until);
 }
 
+/// Rows that the statement finds, unless that takes too long: after much was deleted it walks over all that vacuum has
+/// not taken away yet. What it walked over is skipped the next time, so it gets on all the same.
+template <class... Args>
+pqxx::result look(unit& u, const char* sql, const Args&... args) {
+  constexpr std::string_view query_canceled = "57014";
+  u.db.script("SET LOCAL statement_timeout = " + std::to_string(u.options.prune_look_max.count()));
+  try {
+    auto rows = u.db.run(sql, args...);
+    u.db.script("SET LOCAL statement_timeout TO DEFAULT");
+    return rows;
+  } catch (const pqxx::sql_error& e) {
+    if (e.sqlstate() == query_canceled) throw too_slow{};
+    throw;
+  }
+}
+
 struct looked_at {
   std::vector<std::string> ids;  ///< Of those that may go.
   look_result result;
@@ -52,7 +68,8 @@ id_bounds bounds_of_texts(const std::vector<std::string>& ids) {
 }  // namespace
 
 look_result prune_dependencies(unit& u, row_place& after, const std::string& upto) {
-  const auto rows = u.db.run(
+  const auto rows = look(
+      u,
       "SELECT d.depends_on::text, d.task::text, d.company = $1 AND (SELECT 1 FROM cadre.task t "
       "WHERE t.company = d.company AND t.id = d.task AND t.finished_at IS NULL LIMIT 1) IS NULL FROM (SELECT * FROM "
       "cadre.task_dependency WHERE depends_on >= $2::uuid AND (depends_on, task) > ($2::uuid, $3::uuid) AND "
@@ -82,7 +99,8 @@ look_result prune_dependencies(unit& u, row_place& after, const std::string& upt
 }
 
 look_result prune_runs(unit& u, row_place& after, const std::string& upto, timestamp before) {
-  const auto rows = u.db.run(
+  const auto rows = look(
+      u,
       "SELECT r.task::text, r.attempt, r.company = $1 AND r.ended_at < $6::timestamptz AND "
       "coalesce(t.finished_at < $6::timestamptz, t.id IS NULL) AND r.task NOT IN " CADRE_HELD_TASKS
       " FROM (SELECT company, task, attempt, ended_at FROM cadre.run WHERE task >= $2::uuid AND task < $4::uuid AND "
@@ -103,15 +121,16 @@ look_result prune_runs(unit& u, row_place& after, const std::string& upto, times
 }
 
 look_result prune_tasks(unit& u, row_place& after, const std::string& upto, timestamp before) {
-  const auto rows = u.db.run(
-      "SELECT t.id::text, '', t.company = $1 AND t.finished_at < $5::timestamptz AND t.id NOT IN " CADRE_HELD_TASKS
-      " AND (SELECT 1 FROM cadre.task_dependency d, LATERAL (SELECT 1 FROM cadre.task w WHERE w.company = "
-      "d.company AND w.id = d.task AND w.finished_at IS NULL OFFSET 0) waits WHERE d.company = t.company AND "
-      "d.depends_on = "
-      "t.id LIMIT 1) IS NULL FROM (SELECT company, id, finished_at FROM cadre.task WHERE id > $2::uuid AND id < "
-      "$3::uuid "
-      "ORDER BY id LIMIT $4::bigint) t ORDER BY t.id",
-      u.company(), after.id, upto, u.options.prune_rows_max, before);
+  const auto rows =
+      look(u,
+           "SELECT t.id::text, '', t.company = $1 AND t.finished_at < $5::timestamptz AND t.id NOT IN " CADRE_HELD_TASKS
+           " AND (SELECT 1 FROM cadre.task_dependency d, LATERAL (SELECT 1 FROM cadre.task w WHERE w.company = "
+           "d.company AND w.id = d.task AND w.finished_at IS NULL OFFSET 0) waits WHERE d.company = t.company AND "
+           "d.depends_on = "
+           "t.id LIMIT 1) IS NULL FROM (SELECT company, id, finished_at FROM cadre.task WHERE id > $2::uuid AND id < "
+           "$3::uuid "
+           "ORDER BY id LIMIT $4::bigint) t ORDER BY t.id",
+           u.company(), after.id, upto, u.options.prune_rows_max, before);
   auto found = take_in(u, rows, after);
   if (found.ids.empty()) return found.result;
   const auto among = bounds_of_texts(found.ids);
@@ -131,10 +150,11 @@ look_result prune_tasks(unit& u, row_place& after, const std::string& upto, time
 }
 
 look_result prune_journal(unit& u, row_place& after, const std::string& upto, timestamp before) {
-  const auto rows = u.db.run(
-      "SELECT run::text, line, company = $1 AND at < $6::timestamptz FROM cadre.journal WHERE run >= $2::uuid "
-      "AND run < $4::uuid AND (run, line) > ($2::uuid, $3::bigint) ORDER BY run, line LIMIT $5::bigint",
-      u.company(), after.id, after.more.empty() ? "-1" : after.more, upto, u.options.prune_rows_max, before);
+  const auto rows =
+      look(u,
+           "SELECT run::text, line, company = $1 AND at < $6::timestamptz FROM cadre.journal WHERE run >= $2::uuid "
+           "AND run < $4::uuid AND (run, line) > ($2::uuid, $3::bigint) ORDER BY run, line LIMIT $5::bigint",
+           u.company(), after.id, after.more.empty() ? "-1" : after.more, upto, u.options.prune_rows_max, before);
   const auto from = after;
   auto found = take_in(u, rows, after);
   if (found.ids.empty()) return found.result;
@@ -188,7 +208,8 @@ std::int64_t delete_outputs(unit& u, const std::vector<std::string>& outputs, ti
 }  // namespace
 
 look_result prune_outputs(unit& u, row_place& after, timestamp before) {
-  const auto rows = u.db.run(
+  const auto rows = look(
+      u,
       "SELECT o.id::text, '', o.company = $1 AND (o.status IN ('rejected', 'promoted', 'dropped') OR o.status = "
       "'sealed' "
       "AND o.auditors = '{}') "
@@ -230,23 +251,30 @@ look_result prune_outputs(unit& u, row_place& after, timestamp before) {
 
 look_result prune_events(unit& u, std::int64_t& gone, timestamp before) {
   // The oldest are looked at and no others: they are in the order of time.
-  const auto rows = u.db.run(
-      "WITH oldest AS (SELECT last_seq, at FROM cadre.event_batch WHERE company = $1 AND last_seq > $5::bigint AND "
-      "last_seq < $2::bigint ORDER BY last_seq LIMIT $3::bigint), "
-      "gone AS (DELETE FROM cadre.event_batch WHERE company = $1 AND last_seq = ANY (ARRAY(SELECT last_seq FROM oldest "
-      "WHERE at < $4::timestamptz)) RETURNING last_seq, last_seq - first_seq + 1 AS events) "
-      "SELECT count(*), coalesce(sum(events), 0)::bigint, coalesce(max(last_seq), $5::bigint) FROM gone",
+  const auto rows = look(
+      u,
+      "SELECT last_seq, at < $4::timestamptz FROM cadre.event_batch WHERE company = $1 AND last_seq > $5::bigint AND "
+      "last_seq < $2::bigint ORDER BY last_seq LIMIT $3::bigint",
       u.company(), u.mem.last_seq, u.options.prune_rows_max, before, gone);
+  std::vector<std::int64_t> old;
+  for (const auto& row : rows)
+    if (row[1].as<bool>()) old.push_back(row[0].as<std::int64_t>());
   look_result found;
-  found.pruned = rows[0][0].as<std::int64_t>();
-  gone = rows[0][2].as<std::int64_t>();
-  found.more = found.pruned >= u.options.prune_rows_max;
-  note(u, "event", rows[0][1].as<std::int64_t>(), before);
+  if (old.empty()) return found;
+  const auto events = u.db.run(
+      "WITH gone AS (DELETE FROM cadre.event_batch WHERE company = $1 AND last_seq = ANY ($2::bigint[]) "
+      "RETURNING last_seq - first_seq + 1 AS events) SELECT count(*), coalesce(sum(events), 0)::bigint FROM gone",
+      u.company(), old);
+  found.pruned = events[0][0].as<std::int64_t>();
+  gone = old.back();
+  found.more = static_cast<std::int64_t>(old.size()) >= u.options.prune_rows_max;
+  note(u, "event", events[0][1].as<std::int64_t>(), before);
   return found;
 }
 
 look_result prune_keys(unit& u, row_place& after, timestamp before) {
-  const auto rows = u.db.run(
+  const auto rows = look(
+      u,
       "SELECT k.idempotency_key, '', k.company = $1 AND k.at < $4::timestamptz AND t.id IS NULL FROM (SELECT * FROM "
       "cadre.task_key WHERE idempotency_key > $2 ORDER BY idempotency_key, company LIMIT $3::bigint) k LEFT JOIN "
       "LATERAL (SELECT id FROM cadre.task WHERE id = k.task AND company = k.company OFFSET 0) t ON true "

@@ -16,8 +16,10 @@ using std::chrono::milliseconds;
 /// by no more than this part of the time that rows are kept, nor than an hour: some stay for long.
 constexpr int step_back_part = 4;
 constexpr milliseconds step_back_max = std::chrono::hours{1};
-/// So many rounds, and then one from the first id on, for what was left behind all the same.
-constexpr int short_rounds_max = 600;
+/// After this long a round begins at the first id, for what was left behind all the same.
+constexpr milliseconds whole_every = std::chrono::hours{24};
+/// Each look that took too long divides the rows of the next one by 8, up to so often.
+constexpr int slow_looks_max = 2;
 constexpr int months_ahead = 2;
 
 /// In their order: what holds up the end of a partition goes before the partition, and runs before their tasks.
@@ -159,8 +161,8 @@ void pruner::step(unit& u) {
   next_.stage = 0;
   next_.rest = true;
   kept_ = u.mem.company.retention;
-  next_.whole = ++next_.rounds >= short_rounds_max;
-  if (next_.whole) next_.rounds = 0;
+  if (next_.whole) next_.last_whole = u.now;
+  next_.whole = u.now >= next_.last_whole + whole_every;
   for (std::size_t stage = 0; stage < stages; ++stage) {
     auto& w = next_.walks.at(stage);
     walk next;
@@ -171,6 +173,7 @@ void pruner::step(unit& u) {
 
 milliseconds pruner::committed(std::chrono::microseconds took) {
   failures_ = 0;
+  if (slow_looks_ > 0) --slow_looks_;
   now_ = next_;
   ++now_.round.steps;
   now_.round.took += took;
@@ -182,6 +185,15 @@ milliseconds pruner::committed(std::chrono::microseconds took) {
 
 milliseconds pruner::failed() {
   return decide::wait_after_failures(++failures_);
+}
+
+milliseconds pruner::too_slow(std::chrono::microseconds took) {
+  slow_looks_ = std::min(slow_looks_ + 1, slow_looks_max);
+  return decide::rest_after(took);
+}
+
+std::int64_t pruner::rows_max(std::int64_t most) const noexcept {
+  return std::max<std::int64_t>(most >> (3 * slow_looks_), 1);
 }
 
 void pruner::restart() {

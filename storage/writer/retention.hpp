@@ -25,6 +25,10 @@ class pruner {
   std::chrono::milliseconds committed(std::chrono::microseconds took);
   /// It did not: the same step comes again. Returns how long to wait until then.
   std::chrono::milliseconds failed();
+  /// It was given up while it searched: the same step comes again, for fewer rows.
+  std::chrono::milliseconds too_slow(std::chrono::microseconds took);
+  /// How many rows the next step shall look at, of `most`.
+  [[nodiscard]] std::int64_t rows_max(std::int64_t most) const noexcept;
 
   /// Begins a round anew: the config changed.
   void restart();
@@ -46,8 +50,8 @@ class pruner {
     std::size_t stage = 0;
     std::array<walk, stages> walks;
     decide::round_facts round;
-    int rounds = 0;                ///< Since one that looked at everything.
     bool whole = true;             ///< This one looks at everything.
+    timestamp last_whole;          ///< When the last such one ended.
     std::int64_t events_gone = 0;  ///< The last seq that went.
     bool rest = false;             ///< The round is over.
   };
@@ -57,6 +61,7 @@ class pruner {
   state now_;
   state next_;  ///< After the step, if it commits.
   int failures_ = 0;
+  int slow_looks_ = 0;           ///< Up with each look that was given up, down with each step that was done.
   config::retention_rule kept_;  ///< Of the round that ended last.
 };
 

@@ -19,6 +19,9 @@ struct rejection {
   failure error;
 };
 
+/// Thrown where a search was given up because it took too long. Nothing was written before it.
+struct too_slow {};
+
 /// Everything that a command's handler works with. Changes of memory are undone with the statements they belong to.
 class unit {
  public:

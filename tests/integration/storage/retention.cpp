@@ -302,6 +302,28 @@ BOOST_AUTO_TEST_CASE(whoever_reads_is_not_stopped_and_stops_nobody) {
   BOOST_TEST(count(w, "task") == "3");
 }
 
+BOOST_AUTO_TEST_CASE(a_search_that_takes_long_is_given_up_and_goes_on_later) {
+  database db{{}};
+  storage::engine_options o;
+  o.prune_look_max = milliseconds{30};
+  o.prune_lock_wait = milliseconds{10'000};
+  world w{keeping(days{7}, days{7}), db, o};
+  for (int n = 0; n < 20; ++n) put_ended(w, id_of(w, hours{24 * 9}), hours{24 * 9});
+  {
+    pqxx::connection other{db.superuser()};
+    pqxx::work holding{other};
+    holding.exec0("LOCK TABLE cadre.task IN ACCESS EXCLUSIVE MODE");
+    for (int n = 0; n < 10; ++n) {
+      const auto next = w.engine->prune();
+      BOOST_REQUIRE(next.has_value());
+      BOOST_TEST((*next < milliseconds{1'000}), "a failure of " << next->count() << " ms, not a search given up");
+    }
+  }
+  prune(w, 100);
+  BOOST_TEST(count(w, "task") == "0");
+  BOOST_TEST(pruned(w, "task") == "20");
+}
+
 BOOST_AUTO_TEST_CASE(a_task_that_was_pruned_does_not_run_again) {
   world w{keeping(days{7}, days{7})};
   auto task = w.task(agent);
