@@ -67,7 +67,7 @@ class Full(SharedCompanyCase):
     def test_what_does_not_fit_is_refused_with_a_time_to_wait_and_nothing_is_lost(self):
         self.c.run("agent", "pause", "ceo.now")
         holder = subprocess.Popen(
-            ["psql", "-Xq", self.c.runtime()["database"]["superuser_url"], "-c",
+            ["psql", "-Xq", self.c.runtime()["database"]["migrator_url"], "-c",
              f"BEGIN; LOCK TABLE cadre.task IN EXCLUSIVE MODE; SELECT pg_sleep({self.HELD_S}); COMMIT"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         self.addCleanup(holder.wait)
