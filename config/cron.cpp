@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,6 +16,9 @@ namespace cadre::config {
 namespace {
 
 struct field {
+  enum class kind { time, month, day, weekday };
+
+  kind type;
   std::string_view name;
   std::int64_t min;
   std::int64_t max;
@@ -25,11 +29,12 @@ constexpr std::array<std::string_view, 12> month_names{"jan", "feb", "mar", "apr
                                                        "jul", "aug", "sep", "oct", "nov", "dec"};
 constexpr std::array<std::string_view, 7> weekday_names{"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
 
-constexpr std::array<field, 5> fields{{{"minute", 0, 59, {}},
-                                       {"hour", 0, 23, {}},
-                                       {"day of month", 1, 31, {}},
-                                       {"month", 1, 12, month_names},
-                                       {"day of week", 0, 7, weekday_names}}};
+constexpr std::array<field, 6> fields{{{field::kind::time, "second", 0, 59, {}},
+                                       {field::kind::time, "minute", 0, 59, {}},
+                                       {field::kind::time, "hour", 0, 23, {}},
+                                       {field::kind::day, "day of month", 1, 31, {}},
+                                       {field::kind::month, "month", 1, 12, month_names},
+                                       {field::kind::weekday, "day of week", 0, 7, weekday_names}}};
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 7> macros{{{"@hourly", "0 * * * *"},
                                                                                {"@daily", "0 0 * * *"},
@@ -39,7 +44,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 7> macros{{{
                                                                                {"@yearly", "0 0 1 1 *"},
                                                                                {"@annually", "0 0 1 1 *"}}};
 
-constexpr std::string_view cron_shape = "a cron expression has 5 fields: minute hour day-of-month month day-of-week";
+constexpr std::string_view cron_shape =
+    "a cron expression has 5 fields: minute hour day-of-month month day-of-week, or 6, with the second before them";
+constexpr std::chrono::milliseconds every_min{1'000};
+constexpr std::chrono::milliseconds every_max = std::chrono::days{3'650};
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -55,6 +63,8 @@ tl::unexpected<failure> bad_part(const field& f, std::string_view part, const st
 std::string allowed_values(const field& f) {
   std::string text = "allowed: " + std::to_string(f.min) + " to " + std::to_string(f.max);
   if (!f.names.empty()) text += ", or " + std::string(f.names.front()) + " to " + std::string(f.names.back());
+  if (f.type == field::kind::day) text += ", or L (the last of the month)";
+  if (f.type == field::kind::weekday) text += ", or 5#2 (the second Friday of the month), 5L (the last one)";
   return text;
 }
 
@@ -66,10 +76,18 @@ std::optional<std::int64_t> value_of(const field& f, std::string_view text) {
   return *number;
 }
 
-/// Adds the values of one element of a list (`*/5`, `1-5`, `7`) to `bits`.
-result<void> add_part(const field& f, std::string_view part, std::uint64_t& bits) {
+/// What a field names.
+struct named_values {
+  std::uint64_t bits = 0;
+  bool last_day = false;
+  std::array<std::uint8_t, 7> nth{};
+};
+
+/// Adds the values of an element of the form `*/5`, `1-5` or `7`.
+result<void> add_values(const field& f, std::string_view part, std::uint64_t& bits) {
   const auto slash = part.find('/');
   const auto base = part.substr(0, slash);
+  const bool week = f.type == field::kind::weekday;
   std::int64_t first = f.min;
   std::int64_t last = f.max;
   const auto dash = base.find('-');
@@ -79,8 +97,11 @@ result<void> add_part(const field& f, std::string_view part, std::uint64_t& bits
     if (!from || !to) return bad_part(f, part, allowed_values(f));
     first = *from;
     // A week may end on Sunday: `sat-sun` is 6-7.
-    last = f.max == 7 && *to == 0 && *from > 0 ? 7 : *to;
-    if (first > last) return bad_part(f, part, "the range runs backwards");
+    last = week && *to == 0 && *from > 0 ? 7 : *to;
+    if (first > last)
+      return bad_part(f, part,
+                      "the range runs backwards; write " + std::to_string(first) + "-" + std::to_string(f.max) + "," +
+                          std::to_string(f.min) + "-" + std::to_string(last));
     if (slash != std::string_view::npos && dash == std::string_view::npos)
       return bad_part(f, part,
                       "a step needs a range; write " + std::string(base) + "-" + std::to_string(f.max) +
@@ -93,18 +114,53 @@ result<void> add_part(const field& f, std::string_view part, std::uint64_t& bits
       return bad_part(f, part, "a step is a number from 1 to " + std::to_string(f.max));
     step = *given;
   }
-  for (std::int64_t v = first; v <= last; v += step) bits |= std::uint64_t{1} << (f.max == 7 ? v % 7 : v);
+  for (std::int64_t v = first; v <= last; v += step) bits |= std::uint64_t{1} << (week ? v % 7 : v);
   return {};
 }
 
-result<std::uint64_t> read_field(const field& f, std::string_view text) {
-  std::uint64_t bits = 0;
+/// Adds a weekday of the month: `5#2`, or `5L`, whose number is 0.
+result<void> add_nth(const field& f, std::string_view part, std::string_view weekday, std::string_view number,
+                     named_values& out) {
+  const auto day = value_of(f, weekday);
+  if (!day) return bad_part(f, part, allowed_values(f));
+  const auto n = number.empty() ? result<std::int64_t>{0} : parse_integer(number);
+  if (!n || *n > 5 || (!number.empty() && *n < 1))
+    return bad_part(f, part, "a month has a first to a fifth of a weekday; allowed: #1 to #5");
+  auto& bits = out.nth.at(static_cast<std::size_t>(*day % 7));
+  bits = static_cast<std::uint8_t>(bits | 1U << *n);
+  return {};
+}
+
+/// Adds what one element of a list names.
+result<void> add_part(const field& f, std::string_view part, named_values& out) {
+  if (f.type == field::kind::day) {
+    if (part == "L" || part == "l") {
+      out.last_day = true;
+      return {};
+    }
+    if (part.find_first_of("Ww") != std::string_view::npos)
+      return bad_part(f, part, "W (the nearest working day) is not supported; " + allowed_values(f));
+  }
+  if (f.type == field::kind::weekday) {
+    if (const auto hash = part.find('#'); hash != std::string_view::npos) {
+      const auto number = part.substr(hash + 1);
+      return add_nth(f, part, part.substr(0, hash), number.empty() ? "0" : number, out);
+    }
+    if (part.size() > 1 && (part.back() == 'L' || part.back() == 'l'))
+      return add_nth(f, part, part.substr(0, part.size() - 1), {}, out);
+  }
+  return add_values(f, part, out.bits);
+}
+
+result<named_values> read_field(const field& f, std::string_view text) {
+  named_values values;
+  if (text == "?" && (f.type == field::kind::day || f.type == field::kind::weekday)) text = "*";
   if (text.back() == ',') return bad_part(f, text, "a value is missing after the last comma");
   for (const auto part : split(text, ',')) {
     if (part.empty()) return bad_part(f, text, "a value is missing between two commas");
-    if (auto added = add_part(f, part, bits); !added) return tl::unexpected(added.error());
+    if (auto added = add_part(f, part, values); !added) return tl::unexpected(added.error());
   }
-  return bits;
+  return values;
 }
 
 std::vector<std::string_view> words(std::string_view text) {
@@ -117,28 +173,6 @@ std::vector<std::string_view> words(std::string_view text) {
   return found;
 }
 
-bool bit(std::uint64_t bits, unsigned at) noexcept {
-  return (bits >> at & 1U) != 0;
-}
-
-bool matches_day(const cron_expression& cron, const std::chrono::year_month_day& date,
-                 std::chrono::sys_days day) noexcept {
-  if (!bit(cron.months, static_cast<unsigned>(date.month()))) return false;
-  const bool by_day = bit(cron.days, static_cast<unsigned>(date.day()));
-  const bool by_weekday = bit(cron.weekdays, std::chrono::weekday{day}.c_encoding());
-  return cron.any_day || cron.any_weekday ? by_day && by_weekday : by_day || by_weekday;
-}
-
-/// The first minute of the day at or after `from` that both fields allow.
-std::optional<unsigned> minute_of_day(const cron_expression& cron, unsigned from) noexcept {
-  for (unsigned hour = from / 60; hour < 24; ++hour) {
-    if (!bit(cron.hours, hour)) continue;
-    for (unsigned minute = hour == from / 60 ? from % 60 : 0; minute < 60; ++minute)
-      if (bit(cron.minutes, minute)) return hour * 60 + minute;
-  }
-  return std::nullopt;
-}
-
 result<std::string_view> expand_macro(std::string_view text) {
   const auto name = lower(text);
   std::vector<std::string_view> names;
@@ -146,9 +180,49 @@ result<std::string_view> expand_macro(std::string_view text) {
     if (macro == name) return expansion;
     names.push_back(macro);
   }
-  if (name.starts_with("@every"))
-    return fail(errc::bad_value, "`@every` is not supported yet; " + std::string(cron_shape));
+  names.push_back("@every 15m");
   return fail(errc::bad_value, "unknown macro `" + std::string(text) + "`; allowed: " + join(names));
+}
+
+result<cron_expression> read_every(const std::vector<std::string_view>& parts) {
+  const std::string allowed = "allowed: @every and one duration of whole seconds from " + duration_text(every_min) +
+                              " to " + duration_text(every_max) + ", for example @every 15m";
+  if (parts.size() != 2)
+    return fail(errc::bad_value, "@every has " + std::to_string(parts.size() - 1) + " durations; " + allowed);
+  const auto time = parse_duration(parts[1]);
+  if (!time) return fail(errc::bad_value, "@every `" + std::string(parts[1]) + "`: " + time.error().message);
+  if (*time < every_min || *time > every_max || time->count() % 1'000 != 0)
+    return fail(errc::bad_value, "@every `" + std::string(parts[1]) + "`: out of bounds; " + allowed);
+  cron_expression cron;
+  cron.seconds = 0;
+  cron.every = *time;
+  return cron;
+}
+
+/// From the words of 5 or 6 fields.
+result<cron_expression> read_fields(const std::vector<std::string_view>& parts) {
+  const std::size_t left_out = fields.size() - parts.size();
+  std::array<named_values, fields.size()> values;
+  values[0].bits = 1;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    auto read = read_field(fields[i + left_out], parts[i]);
+    if (!read) return tl::unexpected(std::move(read.error()));
+    values[i + left_out] = *read;
+  }
+  const auto any = [&](std::size_t i) { return parts[i].front() == '*' || parts[i] == "?"; };
+  cron_expression cron;
+  cron.seconds = values[0].bits;
+  cron.minutes = values[1].bits;
+  cron.hours = static_cast<std::uint32_t>(values[2].bits);
+  cron.days = static_cast<std::uint32_t>(values[3].bits);
+  cron.last_day = values[3].last_day;
+  cron.months = static_cast<std::uint16_t>(values[4].bits);
+  cron.weekdays = static_cast<std::uint8_t>(values[5].bits);
+  cron.nth = values[5].nth;
+  cron.any_day = any(3 - left_out);
+  cron.any_weekday = any(5 - left_out);
+  if (!next_local(cron, 0)) return fail(errc::bad_value, "it never comes true: no month has such a day");
+  return cron;
 }
 
 }  // namespace
@@ -156,48 +230,14 @@ result<std::string_view> expand_macro(std::string_view text) {
 result<cron_expression> parse_cron(std::string_view text) {
   auto parts = words(text);
   if (!parts.empty() && parts.front().front() == '@') {
+    if (lower(parts.front()) == "@every") return read_every(parts);
     const auto expansion = expand_macro(parts.size() == 1 ? parts.front() : text);
     if (!expansion) return tl::unexpected(expansion.error());
     parts = words(*expansion);
   }
-  if (parts.size() == 6)
-    return fail(errc::bad_value, "6 fields (with seconds) are not supported yet; " + std::string(cron_shape));
-  if (parts.size() != fields.size())
+  if (parts.size() != fields.size() && parts.size() + 1 != fields.size())
     return fail(errc::bad_value, "found " + std::to_string(parts.size()) + " fields; " + std::string(cron_shape));
-  std::array<std::uint64_t, fields.size()> bits{};
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    auto read = read_field(fields[i], parts[i]);
-    if (!read) return tl::unexpected(std::move(read.error()));
-    bits[i] = *read;
-  }
-  cron_expression cron;
-  cron.minutes = bits[0];
-  cron.hours = static_cast<std::uint32_t>(bits[1]);
-  cron.days = static_cast<std::uint32_t>(bits[2]);
-  cron.months = static_cast<std::uint16_t>(bits[3]);
-  cron.weekdays = static_cast<std::uint8_t>(bits[4]);
-  cron.any_day = parts[2].front() == '*';
-  cron.any_weekday = parts[4].front() == '*';
-  if (next_fire(cron, timestamp{}).empty())
-    return fail(errc::bad_value, "it never comes true: no month has such a day");
-  return cron;
-}
-
-timestamp next_fire(const cron_expression& cron, timestamp after) noexcept {
-  using namespace std::chrono;
-  constexpr timestamp last{253'370'764'800'000'000};  // 9999-01-01
-  if (after >= last) return {};
-  // 29 February on a given weekday comes within 40 years, also across a century without a leap day.
-  constexpr int days_max = 366 * 41;
-  const sys_time<minutes> start = floor<minutes>(sys_time<microseconds>{microseconds{after.us}}) + minutes{1};
-  sys_days day = floor<days>(start);
-  auto from = static_cast<unsigned>((start - day).count());
-  for (int i = 0; i < days_max; ++i, day += days{1}, from = 0) {
-    if (!matches_day(cron, year_month_day{day}, day)) continue;
-    if (const auto minute = minute_of_day(cron, from))
-      return timestamp{duration_cast<microseconds>((day + minutes{*minute}).time_since_epoch()).count()};
-  }
-  return {};
+  return read_fields(parts);
 }
 
 }  // namespace cadre::config

@@ -1,4 +1,4 @@
-#include "config/cron.hpp"
+#include "config/calendar.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -11,7 +11,7 @@ BOOST_AUTO_TEST_SUITE(cron)
 namespace {
 
 using cadre::timestamp;
-using cadre::config::next_fire;
+using cadre::config::calendar;
 using cadre::config::parse_cron;
 
 /// `2026-11-21 03:51` or with seconds, UTC.
@@ -66,19 +66,42 @@ BOOST_AUTO_TEST_CASE(next_fires) {
       {"@Yearly", "2026-11-21 03:51", "2027-01-01 00:00"},
       {"@annually", "2026-11-21 03:51", "2027-01-01 00:00"},
       {"  0   6\t* * * ", "2026-11-21 03:51", "2026-11-21 06:00"},
-      {"0 0 * * *", "1969-12-30 12:00", "1969-12-31 00:00"},
+      {"0 0 * * *", "1969-12-30 12:00", "1970-01-02 00:00"},
+      // Seconds come first.
+      {"* * * * * *", "2026-11-21 03:51:07", "2026-11-21 03:51:08"},
+      {"30 * * * * *", "2026-11-21 03:51:30", "2026-11-21 03:52:30"},
+      {"*/20 59 23 * * *", "2026-11-21 23:59:41", "2026-11-22 23:59:00"},
+      {"5,10 0 7 1 1 *", "2026-11-21 00:00", "2027-01-01 07:00:05"},
+      {"0 0 9 * * mon", "2026-11-21 00:00", "2026-11-23 09:00"},
+      // The last of the month, weekdays by number; `?` is `*`.
+      {"0 0 L * *", "2026-11-21 00:00", "2026-11-30 00:00"},
+      {"0 0 l 2 *", "2026-11-21 00:00", "2027-02-28 00:00"},
+      {"0 0 L 2 *", "2028-02-28 00:00", "2028-02-29 00:00"},
+      {"0 0 15,L * *", "2026-12-15 00:00", "2026-12-31 00:00"},
+      {"0 0 * * 5#2", "2026-11-21 00:00", "2026-12-11 00:00"},
+      {"0 0 * * fri#5", "2026-11-21 00:00", "2027-01-29 00:00"},
+      {"0 0 * * 7#1", "2026-11-21 00:00", "2026-12-06 00:00"},
+      {"0 0 * * 5L", "2026-11-21 00:00", "2026-11-27 00:00"},
+      {"0 0 * * FriL,1#1", "2026-11-27 00:00", "2026-12-07 00:00"},
+      {"0 0 ? * mon", "2026-11-21 00:00", "2026-11-23 00:00"},
+      {"0 0 1 * ?", "2026-11-21 00:00", "2026-12-01 00:00"},
+      {"0 0 L * 5#2", "2026-12-01 00:00", "2026-12-11 00:00"},
+      // From 1970, without a start.
+      {"@every 15m", "2026-11-21 03:51", "2026-11-21 04:00"},
+      {"@EVERY 7s", "1970-01-01 00:00:07", "1970-01-01 00:00:14"},
+      {"@every  1d", "2026-11-21 00:00", "2026-11-22 00:00"},
   };
   for (const auto& c : cases) {
-    const auto cron = parse_cron(c.cron);
-    BOOST_REQUIRE_MESSAGE(cron, c.cron << ": " << (cron ? "" : cron.error().message));
-    BOOST_TEST(to_iso(next_fire(*cron, at(c.after))) == to_iso(at(c.next)), c.cron << " after " << c.after);
+    const auto made = calendar::make(c.cron);
+    BOOST_REQUIRE_MESSAGE(made, c.cron << ": " << (made ? "" : made.error().message));
+    BOOST_TEST(to_iso(made->next(at(c.after))) == to_iso(at(c.next)), c.cron << " after " << c.after);
   }
 }
 
 BOOST_AUTO_TEST_CASE(a_year_of_hours_has_as_many_fires) {
-  const auto cron = *parse_cron("0 */6 * * *");
+  const auto made = *calendar::make("0 */6 * * *");
   int fires = 0;
-  for (auto t = at("2028-01-01 00:00"); t < at("2029-01-01 00:00"); t = next_fire(cron, t)) ++fires;
+  for (auto t = at("2028-01-01 00:00"); t < at("2029-01-01 00:00"); t = made.next(t)) ++fires;
   BOOST_TEST(fires == 366 * 4);
 }
 
@@ -86,7 +109,8 @@ BOOST_AUTO_TEST_CASE(refused_with_the_field_and_what_it_allows) {
   const std::pair<const char*, const char*> cases[] = {
       {"", "found 0 fields"},
       {"* * * *", "found 4 fields; a cron expression has 5 fields"},
-      {"* * * * * *", "6 fields (with seconds) are not supported yet"},
+      {"60 * * * * *", "second `60`: allowed: 0 to 59"},
+      {"0 * 24 * * *", "hour `24`"},
       {"* * * * * * *", "found 7 fields"},
       {"60 * * * *", "minute `60`: allowed: 0 to 59"},
       {"* 24 * * *", "hour `24`: allowed: 0 to 23"},
@@ -100,7 +124,8 @@ BOOST_AUTO_TEST_CASE(refused_with_the_field_and_what_it_allows) {
       {"+1 * * * *", "minute `+1`"},
       {"1- * * * *", "minute `1-`"},
       {"1-2-3 * * * *", "minute `1-2-3`"},
-      {"20-10 * * * *", "the range runs backwards"},
+      {"20-10 * * * *", "the range runs backwards; write 20-59,0-10"},
+      {"* * * * fri-mon", "the range runs backwards; write 5-7,0-1"},
       {"*/0 * * * *", "a step is a number from 1 to 59"},
       {"*/ * * * *", "a step is a number"},
       {"*/x * * * *", "a step is a number"},
@@ -110,7 +135,28 @@ BOOST_AUTO_TEST_CASE(refused_with_the_field_and_what_it_allows) {
       {",1 * * * *", "missing between two commas"},
       {"0 0 30 2 *", "never comes true"},
       {"0 0 31 4,6,9,11 *", "never comes true"},
-      {"@every 15m", "`@every` is not supported yet"},
+      {"@every 500ms",
+       "@every `500ms`: out of bounds; allowed: @every and one duration of whole seconds from 1s to 3650d"},
+      {"@every 1500ms", "out of bounds"},
+      {"@every 3651d", "out of bounds"},
+      {"@every 0s", "out of bounds"},
+      {"@every", "@every has 0 durations; allowed: @every and one duration"},
+      {"@every 1h 30m", "@every has 2 durations"},
+      {"@every 15", "@every `15`: a duration needs a unit"},
+      {"@every 99999999999999999999d", "@every"},
+      {"* * 15W * *", "day of month `15W`: W (the nearest working day) is not supported; allowed: 1 to 31, or L"},
+      {"* * LW * *", "W (the nearest working day) is not supported"},
+      {"* * L-3 * *", "day of month `L-3`: allowed: 1 to 31, or L (the last of the month)"},
+      {"* * * * L", "day of week `L`: allowed: 0 to 7, or sun to sat, or 5#2 (the second Friday of the month), 5L"},
+      {"* * * * 5#6", "day of week `5#6`: a month has a first to a fifth of a weekday; allowed: #1 to #5"},
+      {"* * * * 5#0", "allowed: #1 to #5"},
+      {"* * * * 5#", "allowed: #1 to #5"},
+      {"* * * * 5#-1", "allowed: #1 to #5"},
+      {"* * * * 8#1", "day of week `8#1`: allowed: 0 to 7"},
+      {"* * * * xL", "day of week `xL`: allowed"},
+      {"* * 5#2 * *", "day of month `5#2`: allowed: 1 to 31"},
+      {"? * * * *", "minute `?`: allowed: 0 to 59"},
+      {"* * ?/2 * *", "day of month `?/2`"},
       {"@reboot", "unknown macro `@reboot`; allowed: @hourly, @daily"},
       {"@daily 5", "unknown macro"},
       {"99999999999999999999 * * * *", "minute"},
@@ -124,8 +170,12 @@ BOOST_AUTO_TEST_CASE(refused_with_the_field_and_what_it_allows) {
 }
 
 BOOST_AUTO_TEST_CASE(no_fire_past_the_last_year) {
-  BOOST_TEST(next_fire(*parse_cron("* * * * *"), at("9999-12-31 23:59")).empty());
-  BOOST_TEST(next_fire(*parse_cron("* * * * *"), timestamp{std::numeric_limits<std::int64_t>::max()}).empty());
+  for (const char* cron : {"* * * * *", "0 23 * * *", "@every 1m"}) {
+    const auto made = *calendar::make(cron);
+    BOOST_TEST(!made.next(at("9999-12-31 22:58")).empty(), cron);
+    BOOST_TEST(made.next(at("9999-12-31 23:59")).empty(), cron);
+    BOOST_TEST(made.next(timestamp{std::numeric_limits<std::int64_t>::max()}).empty(), cron);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
