@@ -1,82 +1,113 @@
 #include "config/did_you_mean.hpp"
 #include "schemas/subjects.hpp"
+#include "schemas/text.hpp"
+#include "storage/decide/schedule.hpp"
+#include "storage/writer/fires.hpp"
 #include "storage/writer/handlers.hpp"
-#include "storage/writer/tasks.hpp"
-
-#include <algorithm>
+#include "storage/writer/notifications.hpp"
 
 namespace cadre::storage::writer {
 
 namespace {
 
-constexpr std::string_view brief_schedule = "brief";
+constexpr std::size_t pause_reason_bytes_max = 500;
+constexpr std::size_t backfill_max = 1'000;
 
-failure unknown_schedule(const unit& u, const std::string& name) {
+result<const scheduled*> find_schedule(const unit& u, const std::string& name) {
+  if (const auto* found = u.mem.schedule(name)) return found;
   std::vector<std::string_view> known;
-  for (const auto& s : u.mem.company.schedules) known.push_back(s.name);
-  return {errc::not_found, "schedule " + name + ": not in the config" + config::did_you_mean(name, known)};
+  for (const auto& s : u.mem.all_schedules()) known.push_back(s.rule.name);
+  return fail(errc::not_found, "schedule " + name + ": not in the config" + config::did_you_mean(name, known));
 }
 
-/// Why the fire is skipped; empty: it is not.
-std::string overlap(unit& u, const std::string& schedule) {
+std::string who(const std::string& by, const command& c) {
+  return clean_text(!by.empty() ? by : c.from.empty() ? std::string{"unknown"} : c.from);
+}
+
+/// What a fire that somebody asked for came to: its task, if it fired.
+applied answer_of(unit& u, const std::string& schedule, timestamp due) {
   const auto rows = u.db.run(
-      "SELECT id::text, status FROM cadre.task WHERE company = $1 AND schedule = $2 "
-      "AND status NOT IN ('complete', 'failed', 'superseded', 'stale') ORDER BY created_at DESC LIMIT 1",
-      u.company(), schedule);
-  if (rows.empty()) return {};
-  return "task " + rows[0][0].as<std::string>() + " of an earlier fire is still " + rows[0][1].as<std::string>();
+      "SELECT coalesce(task::text, ''), fired_at IS NOT NULL FROM cadre.fire WHERE company = $1 AND schedule = $2 "
+      "AND due_at = $3::timestamptz",
+      u.company(), schedule, due);
+  return {rows[0][1].as<bool>() ? 1 : 0, rows[0][0].as<std::string>()};
 }
 
-void record(unit& u, const schedule_fire& body, const std::string& skipped_because) {
-  const bool fired = skipped_because.empty();
-  const std::string status = fired ? "fired" : "skipped";
-  u.db.run(
-      "INSERT INTO cadre.fire (company, schedule, due_at, status, reason, task) "
-      "VALUES ($1, $2, $3::timestamptz, $4, $5, $6::uuid)",
-      u.company(), body.schedule, body.due, status, skipped_because, fired ? body.task : task_id{});
-  u.tell(subjects::fire(u.company(), body.schedule), "fire",
-         {{"schedule", body.schedule},
-          {"due", to_iso(body.due)},
-          {"status", status},
-          {"reason", skipped_because},
-          {"task", fired ? body.task.text : ""}});
-}
-
-void add_task_of(unit& u, const command& c, const schedule_fire& body, const config::schedule& schedule) {
-  task_add add;
-  add.id = body.task;
-  add.agent = schedule.agent;
-  add.title = schedule.name;
-  add.payload = schedule.payload;
-  add.priority = schedule.priority;
-  add.schedule = schedule.name;
-  const auto added = add_task(u, c.from, add);
-  if (!added) throw rejection{added.error()};
+/// Moments that fired, or still may: a backfill leaves them alone.
+std::vector<timestamp> fired_between(unit& u, const std::string& schedule, timestamp from, timestamp upto) {
+  std::vector<timestamp> found;
+  for (const auto& row : u.db.run(
+           "SELECT (extract(epoch FROM due_at) * 1000000)::bigint FROM cadre.fire WHERE company = $1 AND schedule = $2 "
+           "AND due_at >= $3::timestamptz AND due_at <= $4::timestamptz AND (fired_at IS NOT NULL OR ended_at IS NULL)",
+           u.company(), schedule, from, upto))
+    found.push_back({row[0].as<std::int64_t>()});
+  return found;
 }
 
 }  // namespace
 
-result<applied> apply(unit& u, const command& c, const schedule_fire& body) {
-  if (body.due.empty() || !is_uuid(body.task.text)) return fail(errc::bad_value, "due and task are needed");
-  const auto earlier = u.db.run(
-      "SELECT coalesce(task::text, '') FROM cadre.fire WHERE company = $1 AND schedule = $2 "
-      "AND due_at = $3::timestamptz",
-      u.company(), body.schedule, body.due);
-  if (!earlier.empty()) return applied{0, earlier[0][0].as<std::string>()};
+result<applied> apply(unit& u, const command& c, const schedule_pause& body) {
+  if (body.reason.size() > pause_reason_bytes_max) return fail(errc::bad_value, "reason: over 500 bytes");
+  if (const auto found = find_schedule(u, body.schedule); !found) return tl::unexpected{found.error()};
+  const auto by = who(body.by, c), reason = clean_text(body.reason);
+  const auto changed = u.db.run(
+      "UPDATE cadre.schedule s SET paused_at = CASE WHEN $3::boolean THEN coalesce(s.paused_at, clock_timestamp()) "
+      "END, "
+      "paused_by = CASE WHEN $3::boolean THEN $4 END, paused_reason = CASE WHEN $3::boolean THEN $5 END "
+      "FROM cadre.schedule old WHERE s.company = $1 AND s.name = $2 AND old.company = s.company AND old.name = s.name "
+      "RETURNING (old.paused_at IS NOT NULL) <> $3::boolean",
+      u.company(), body.schedule, body.paused, by, reason);
+  if (!changed.empty() && changed[0][0].as<bool>())
+    u.tell(subjects::fire(u.company(), body.schedule), body.paused ? "schedule_paused" : "schedule_resumed",
+           {{"schedule", body.schedule}, {"by", by}, {"reason", reason}});
+  return applied{0, body.schedule};
+}
 
-  // The leader writes the brief itself: its fire is on record, and no task follows.
-  if (body.schedule == brief_schedule && u.mem.company.brief) {
-    record(u, body, {});
-    return applied{0, body.task.text};
+result<applied> apply(unit& u, const command& c, const schedule_trigger& body) {
+  if (!is_uuid(body.id.text) || body.due.empty()) return fail(errc::bad_value, "id and due are needed");
+  if (const auto found = find_schedule(u, body.schedule); !found) return tl::unexpected{found.error()};
+  const auto added = u.db.run(
+      "INSERT INTO cadre.fire (company, schedule, due_at, kind, outcome, fire_at, asked_by, ask) VALUES ($1, $2, "
+      "$3::timestamptz, 'manual', 'expected', $4::timestamptz, $5, $6::uuid) ON CONFLICT DO NOTHING",
+      u.company(), body.schedule, body.due, wall_now(u), who(body.by, c), body.id);
+  if (added.affected_rows() == 0) {
+    const auto same = u.db.run(
+        "SELECT 1 FROM cadre.fire WHERE company = $1 AND schedule = $2 AND due_at = $3::timestamptz AND ask = $4::uuid",
+        u.company(), body.schedule, body.due, body.id);
+    if (same.empty())
+      return fail(errc::duplicate_key, "schedule " + body.schedule + " has a fire of " + to_iso(body.due) + " already");
+  } else {
+    look_at_schedules_now(u);
   }
-  const auto& all = u.mem.company.schedules;
-  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& s) { return s.name == body.schedule; });
-  if (found == all.end()) return tl::unexpected{unknown_schedule(u, body.schedule)};
-  const auto skipped_because = overlap(u, body.schedule);
-  record(u, body, skipped_because);
-  if (!skipped_because.empty()) return applied{};
-  add_task_of(u, c, body, *found);
-  return applied{0, body.task.text};
+  return answer_of(u, body.schedule, body.due);
+}
+
+result<applied> apply(unit& u, const command& c, const schedule_backfill& body) {
+  if (!is_uuid(body.id.text)) return fail(errc::bad_value, "id: not a UUID");
+  const auto found = find_schedule(u, body.schedule);
+  if (!found) return tl::unexpected{found.error()};
+  if (body.schedule == brief_schedule) return fail(errc::refused, "a brief of the past can't be written");
+  if (body.from.empty() || body.upto < body.from) return fail(errc::bad_value, "upto: not before from");
+  if (body.upto > wall_now(u)) return fail(errc::bad_value, "upto: " + to_iso(body.upto) + " is still to come");
+  const auto earlier =
+      u.db.run("SELECT count(*) FROM cadre.fire WHERE company = $1 AND schedule = $2 AND ask = $3::uuid", u.company(),
+               body.schedule, body.id);
+  if (const auto fires = earlier[0][0].as<std::int64_t>(); fires > 0) return applied{fires, body.schedule};
+  const auto moments =
+      decide::moments_to_backfill((*found)->moments, fired_between(u, body.schedule, body.from, body.upto),
+                                  body.from + -std::chrono::microseconds{1}, body.upto, backfill_max + 1);
+  if (moments.size() > backfill_max)
+    return fail(errc::bad_value, "more than 1,000 moments: take a shorter time, and the next when those are over");
+  if (moments.empty()) return applied{0, body.schedule};
+  u.db.run(
+      "INSERT INTO cadre.fire AS f (company, schedule, due_at, kind, outcome, fire_at, asked_by, ask) SELECT $1, $2, "
+      "due_at, 'backfill', 'expected', $3::timestamptz, $4, $5::uuid FROM unnest($6::timestamptz[]) AS n (due_at) "
+      "ON CONFLICT (company, schedule, due_at) DO UPDATE SET kind = 'backfill', outcome = 'expected', moments = 1, "
+      "reason = left('was ' || f.outcome || ': ' || f.reason, 1000), fire_at = excluded.fire_at, held_at = NULL, "
+      "ended_at = NULL, asked_by = excluded.asked_by, ask = excluded.ask",
+      u.company(), body.schedule, wall_now(u), who(body.by, c), body.id, moments);
+  look_at_schedules_now(u);
+  return applied{static_cast<std::int64_t>(moments.size()), body.schedule};
 }
 
 result<applied> apply(unit& u, const command&, const brief_add& body) {
@@ -85,7 +116,11 @@ result<applied> apply(unit& u, const command&, const brief_add& body) {
       "INSERT INTO cadre.brief (company, id, body, markdown) VALUES ($1, $2::uuid, $3::jsonb, $4) "
       "ON CONFLICT DO NOTHING",
       u.company(), body.id, body.body, body.markdown);
-  if (added.affected_rows() > 0) u.tell(subjects::brief(u.company()), "brief", {{"id", body.id.text}});
+  if (added.affected_rows() > 0) {
+    u.tell(subjects::brief(u.company()), "brief", {{"id", body.id.text}});
+    owe_brief(u, body.id);
+  }
+  brief_written(u, body.id);
   return applied{0, body.id.text};
 }
 
