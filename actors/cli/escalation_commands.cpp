@@ -1,12 +1,12 @@
 #include "actors/brief/brief.hpp"
 #include "actors/brief/brief_writer.hpp"
 #include "commands.hpp"
+#include "escalation_actions.hpp"
 #include "print.hpp"
 #include "schemas/json.hpp"
 
 #include <iostream>
 #include <memory>
-#include <unistd.h>
 
 namespace cadre::cli {
 
@@ -52,6 +52,8 @@ int show(const fleet_options& fleet, const std::string& id) {
                    {"raised", "raised_at"},
                    {"last", "last_at"},
                    {"due", "due_at"},
+                   {"sleeps until", "snoozed_until"},
+                   {"looked into by task", "investigation"},
                    {"resolved", "resolved_at"},
                    {"by", "resolved_by"},
                    {"note", "note"}});
@@ -62,17 +64,6 @@ int show(const fleet_options& fleet, const std::string& id) {
       {{"HOP", "hop"}, {"ACTION", "action"}, {"HOLDER", "holder"}, {"AT", "at"}, {"BY", "by"}, {"REASON", "reason"}},
       "");
   return exit_ok;
-}
-
-/// The whole id of the escalation that a prefix names.
-escalation_id whole_id(session& s, const std::string& id) {
-  const auto e = json::parse(s.row(storage::queries::escalation(s.company(), id), "one escalation " + id));
-  return escalation_id{e["id"].get<std::string>()};
-}
-
-std::string who_am_i() {
-  const char* login = getlogin();
-  return login ? std::string{"cli:"} + login : "cli:uid-" + std::to_string(getuid());
 }
 
 enum class brief_form { markdown, html, json };
@@ -108,7 +99,7 @@ void add_escalation_commands(const application& a) {
     return print_list(a.fleet, storage::queries::inbox(s.company()), s, "the inbox is empty");
   });
 
-  auto escalation = a.app.add_command("escalation", "List, show, acknowledge and resolve escalations");
+  auto escalation = a.app.add_command("escalation", "List and show escalations, and do something about them");
   escalation.needs_a_command();
   auto all = std::make_shared<bool>(false);
   auto limit = std::make_shared<std::int64_t>(100);
@@ -122,34 +113,12 @@ void add_escalation_commands(const application& a) {
   });
 
   auto id = std::make_shared<std::string>();
-  auto note = std::make_shared<std::string>();
   sub = escalation.add_command("show", "Show an escalation with its evidence and its way up");
   add_listing_options(sub, a.fleet);
   sub.add("ID", *id, "The escalation, or the beginning of its id").required();
   sub.does([=] { return show(a.fleet, *id); });
 
-  sub = escalation.add_command("ack", "Say that you have seen it: it climbs no further");
-  add_fleet_options(sub, a.fleet);
-  sub.add("ID", *id, "The escalation, or the beginning of its id").required();
-  sub.add("--note", *note, "What you mean to do");
-  sub.does([=] {
-    session s{a.fleet};
-    s.order(escalation_ack{whole_id(s, *id), who_am_i(), *note});
-    std::cout << "acknowledged\n";
-    return exit_ok;
-  });
-
-  sub = escalation.add_command("resolve", "Close it");
-  add_fleet_options(sub, a.fleet);
-  sub.add("ID", *id, "The escalation, or the beginning of its id").required();
-  sub.add("--note", *note, "What was done").required();
-  sub.examples("  cadre escalation resolve 0193c2f1 --note \"disk replaced\"");
-  sub.does([=] {
-    session s{a.fleet};
-    s.order(escalation_resolve{whole_id(s, *id), who_am_i(), *note});
-    std::cout << "resolved\n";
-    return exit_ok;
-  });
+  add_escalation_actions(escalation, a.fleet);
 
   auto now = std::make_shared<bool>(false);
   auto html = std::make_shared<bool>(false);

@@ -1,192 +1,198 @@
 #include "storage/writer/escalations.hpp"
 
-#include "schemas/subjects.hpp"
 #include "schemas/text.hpp"
-#include "storage/decide/escalation.hpp"
+#include "storage/writer/escalation_rows.hpp"
 #include "storage/writer/handlers.hpp"
-#include "storage/writer/lookups.hpp"
-#include "storage/writer/tasks.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <charconv>
+#include <map>
 
 namespace cadre::storage::writer {
 
 namespace {
 
-constexpr std::int64_t repeat_hops_max = 20;
-constexpr std::size_t problem_bytes_max = 200;
-constexpr std::size_t fingerprint_bytes_max = 500;
+/// Of a cause, what a repeated hop and an `and_more` say.
+constexpr std::size_t cause_bytes_told = 300;
+/// Raises that a row remembers to have counted, for repeats that come after a takeover.
+constexpr std::size_t raises_kept_max = 1'000;
 
-/// A row of cadre.escalation, as far as its next step and its events need it.
-struct escalation_facts {
-  escalation_id id;
-  std::string problem;
-  severity level = severity::error;
-  failure cause;
-  std::int64_t count = 1;
-  task_id task;
-  decide::standing at;
+struct raise_request {
+  const escalation_raise& body;
+  std::string by;
+  std::function<nlohmann::json()> find_evidence;
+  bool may_fold = true;
+  bool may_be_repeated = true;  ///< By its sender: the writer's own findings are told once.
 };
-
-#define CADRE_ESCALATION_FACTS                                                                                  \
-  "id::text, problem, severity, cause_code, cause, count, coalesce(task::text, ''), status, holder, in_inbox, " \
-  "coalesce((extract(epoch FROM due_at) * 1000000)::bigint, 0)"
-
-escalation_facts facts_of(const pqxx::row& row) {
-  escalation_facts e;
-  e.id.text = row[0].as<std::string>();
-  e.problem = row[1].as<std::string>();
-  from_text(row[2].as<std::string>(), e.level);
-  from_text(row[3].as<std::string>(), e.cause.code);
-  e.cause.message = row[4].as<std::string>();
-  e.count = row[5].as<std::int64_t>();
-  e.task.text = row[6].as<std::string>();
-  from_text(row[7].as<std::string>(), e.at.status);
-  e.at.holder.text = row[8].as<std::string>();
-  e.at.in_inbox = row[9].as<bool>();
-  e.at.due.us = row[10].as<std::int64_t>();
-  return e;
-}
-
-decide::org_view org_of(const unit& u) {
-  return [&u](const agent_path& path) -> std::optional<decide::holder_view> {
-    const auto* agent = u.mem.agent(path);
-    if (agent == nullptr) return std::nullopt;
-    decide::holder_view view;
-    view.manager = path.parent();
-    const auto state = u.mem.agent_states.find(path);
-    view.available = state == u.mem.agent_states.end() ||
-                     (state->second != agent_state::quarantined && state->second != agent_state::stopped);
-    view.investigate = agent->on_escalation.investigate;
-    view.then = agent->on_escalation.then;
-    return view;
-  };
-}
-
-/// True for a task that failed and that is not itself a repetition.
-bool can_retry(unit& u, const task_id& task) {
-  if (task.empty()) return false;
-  const auto rows = u.db.run(
-      "SELECT 1 FROM cadre.task WHERE company = $1 AND id = $2::uuid AND status IN ('failed', 'stale') "
-      "AND retry_of IS NULL",
-      u.company(), task);
-  return !rows.empty();
-}
-
-void write_hop(unit& u, const escalation_facts& e, const decide::hop& hop, const std::string& id) {
-  u.db.run(
-      "INSERT INTO cadre.escalation_hop (company, id, escalation, hop, action, holder, reason, by) "
-      "SELECT $1, $2::uuid, $3::uuid, coalesce(max(hop), 0) + 1, $4, $5, $6, $7 FROM cadre.escalation_hop "
-      "WHERE company = $1 AND escalation = $3::uuid",
-      u.company(), id, e.id, hop.action, hop.holder.text, clean_text(hop.reason), clean_text(hop.by));
-  const bool arrived = hop.action != decide::hop_action::skipped && hop.holder == e.at.holder;
-  u.tell(subjects::escalation(u.company(), hop.holder), "escalation_moved",
-         {{"id", e.id.text},
-          {"problem", e.problem},
-          {"severity", to_text(e.level)},
-          {"holder", hop.holder.text},
-          {"action", to_text(hop.action)},
-          {"status", to_text(e.at.status)},
-          {"cause", {{"code", to_text(e.cause.code)}, {"message", e.cause.message}}},
-          {"count", e.count},
-          {"in_inbox", e.at.in_inbox && arrived}});
-}
-
-void write_hops(unit& u, const escalation_facts& e, const decide::escalation_step& step, const std::string& first_id) {
-  bool first = true;
-  for (const auto& hop : step.hops) {
-    write_hop(u, e, hop, first && is_uuid(first_id) ? first_id : new_uuid());
-    first = false;
-  }
-  if (e.at.status == escalation_status::open) u.mem.due_at(e.at.due);
-}
-
-void perform_retry(unit& u, const escalation_facts& e, const agent_path& by) {
-  const auto again = run_again(u, by.text, e.task, named_id<task_id>("retry:" + e.id.text));
-  if (!again) throw rejection{again.error()};
-}
-
-void write_step(unit& u, escalation_facts e, const decide::escalation_step& step, const std::string& first_id) {
-  const auto held_by = e.at.holder;
-  e.at = step.after;
-  const bool resolved = e.at.status == escalation_status::resolved;
-  u.db.run(
-      "UPDATE cadre.escalation SET status = $3, holder = $4, in_inbox = $5::boolean, due_at = $6::timestamptz, "
-      "resolved_at = CASE WHEN $7::boolean THEN clock_timestamp() END, resolved_by = $8, note = coalesce($9, note) "
-      "WHERE company = $1 AND id = $2::uuid",
-      u.company(), e.id, e.at.status, e.at.holder, e.at.in_inbox, e.at.due, resolved,
-      pg::or_null{clean_text(step.resolved_by)}, pg::or_null{clean_text(step.note)});
-  write_hops(u, e, step, first_id);
-  if (step.retry) perform_retry(u, e, held_by);
-}
 
 std::string fingerprint_of(const escalation_raise& body) {
   return body.fingerprint.empty() ? body.origin.text + ":" + body.problem : body.fingerprint;
 }
 
-/// Counts a problem that is known already.
-std::optional<applied> count_repeat(unit& u, const escalation_raise& body, const std::string& fingerprint,
-                                    const std::string& by) {
+std::string beginning(const std::string& text) {
+  return clean_text(text.substr(0, cause_bytes_told));
+}
+
+/// When an id of version 7 was made; nothing for others.
+std::optional<timestamp> made_at(const escalation_id& id) {
+  if (id.text.size() < 15 || id.text[14] != '7') return std::nullopt;
+  std::int64_t ms = 0;
+  const auto digits = id.text.substr(0, 8) + id.text.substr(9, 4);
+  std::from_chars(digits.data(), digits.data() + digits.size(), ms, 16);
+  return timestamp{ms * 1'000};
+}
+
+/// The escalation that a raise with this id became or was counted into.
+std::optional<applied> find_earlier(unit& u, const escalation_id& raise) {
   const auto rows = u.db.run(
-      "UPDATE cadre.escalation SET count = count + 1, last_at = clock_timestamp(), severity = CASE WHEN "
-      "array_position(ARRAY['info', 'warning', 'error', 'critical'], $3) > "
-      "array_position(ARRAY['info', 'warning', 'error', 'critical'], severity) THEN $3 ELSE severity END "
-      "WHERE company = $1 AND fingerprint = $2 AND status <> 'resolved' RETURNING " CADRE_ESCALATION_FACTS,
-      u.company(), fingerprint, to_text(body.level));
-  if (rows.empty()) return std::nullopt;
-  const auto e = facts_of(rows[0]);
-  // Beyond these the count alone is kept: a problem that repeats for ever must not fill the table.
-  if (e.count <= repeat_hops_max + 1)
-    write_hop(u, e, {decide::hop_action::repeated, e.at.holder, body.cause.message, by}, body.id.text);
-  return applied{e.count, e.id.text};
-}
-
-std::optional<escalation_facts> find(unit& u, const escalation_id& id) {
-  const auto rows = u.db.run(
-      "SELECT " CADRE_ESCALATION_FACTS " FROM cadre.escalation WHERE company = $1 AND id = $2::uuid", u.company(), id);
-  if (rows.empty()) return std::nullopt;
-  return facts_of(rows[0]);
-}
-
-result<escalation_facts> find_for(unit& u, const escalation_id& id) {
-  if (!is_uuid(id.text)) return fail(errc::bad_value, "id: not a UUID");
-  auto e = find(u, id);
-  if (!e) return fail(errc::not_found, "there is no escalation " + id.text);
-  return *e;
-}
-
-}  // namespace
-
-applied raise(unit& u, const escalation_raise& body, const std::string& by) {
-  const auto seen = u.db.run(
       "SELECT e.id::text, e.count FROM cadre.escalation_hop h JOIN cadre.escalation e "
       "ON e.company = h.company AND e.id = h.escalation WHERE h.company = $1 AND h.id = $2::uuid",
-      u.company(), body.id);
-  if (!seen.empty()) return {seen[0][1].as<std::int64_t>(), seen[0][0].as<std::string>()};
-  const auto fingerprint = fingerprint_of(body);
-  if (auto repeat = count_repeat(u, body, fingerprint, by)) return *repeat;
+      u.company(), raise);
+  if (rows.empty()) return std::nullopt;
+  return applied{rows[0][1].as<std::int64_t>(), rows[0][0].as<std::string>()};
+}
 
-  const bool again = can_retry(u, body.task);
-  const auto step = decide::raise_escalation(org_of(u), body.origin, again, u.now);
+/// Counts a raise of a problem that is open. No statement, but for a raise that was made before the problem came up: it
+/// may be the repeat of one that is settled.
+applied count_again(unit& u, const std::string& fingerprint, open_problem& p, const raise_request& r,
+                    nlohmann::json folded = {}) {
+  auto& problems = u.mem.problems;
+  if (p.id == r.body.id || problems.remembers(r.body.id)) return {p.count, p.id.text};
+  if (const auto made = made_at(r.body.id); r.may_be_repeated && (!made || *made < p.made_at))
+    if (auto earlier = find_earlier(u, r.body.id)) return *earlier;
+  u.on_rollback([&mem = u.mem, fingerprint, raise = r.body.id, count = p.count, level = p.level] {
+    mem.problems.forget(raise);
+    auto* problem = mem.problems.find(fingerprint);
+    if (problem == nullptr) return;
+    problem->count = count;
+    problem->level = level;
+  });
+  const bool worse = r.body.level > p.level;
+  ++p.count;
+  p.level = std::max(p.level, r.body.level);
+  problems.remember(r.body.id);
+  u.repeats.push_back({p.id, r.body.id, r.body.level, beginning(r.body.cause.message), r.by, std::move(folded), worse});
+  return {p.count, p.id.text};
+}
+
+applied raise_anew(unit& u, const std::string& fingerprint, const raise_request& r, std::set<std::string> folded = {}) {
+  const auto& body = r.body;
+  const auto step = decide::raise_escalation(org_of(u), body.origin, can_retry(u, body.task), u.now);
   escalation_facts e;
   e.id = body.id;
+  e.origin = body.origin;
   e.problem = body.problem;
   e.level = body.level;
   e.cause = body.cause;
   e.task = body.task;
+  e.output = body.output;
   e.at = step.after;
   const bool resolved = e.at.status == escalation_status::resolved;
+  const auto evidence = r.find_evidence ? json_text{dump(r.find_evidence())} : body.evidence;
   u.db.run(
       "INSERT INTO cadre.escalation (company, id, origin, problem, fingerprint, severity, cause_code, cause, evidence, "
       "task, output, status, holder, in_inbox, due_at, resolved_at, resolved_by, note) VALUES ($1, $2::uuid, $3, $4, "
       "$5, $6, $7, $8, $9::jsonb, $10::uuid, $11::uuid, $12, $13, $14::boolean, $15::timestamptz, "
       "CASE WHEN $16::boolean THEN clock_timestamp() END, $17, $18)",
       u.company(), e.id, body.origin, body.problem, fingerprint, e.level, e.cause.code, clean_text(e.cause.message),
-      body.evidence, body.task, body.output, e.at.status, e.at.holder, e.at.in_inbox, e.at.due, resolved,
+      evidence, body.task, body.output, e.at.status, e.at.holder, e.at.in_inbox, e.at.due, resolved,
       pg::or_null{step.resolved_by}, pg::or_null{step.note});
-  write_hops(u, e, step, body.id.text);
-  if (step.retry) perform_retry(u, e, e.at.holder);
+  if (!resolved) {
+    open_problem p;
+    p.id = e.id;
+    p.origin = e.origin;
+    p.level = e.level;
+    p.made_at = made_at(body.id).value_or(u.now);
+    p.more = !folded.empty();
+    p.folded = std::move(folded);
+    u.on_rollback([&mem = u.mem, id = e.id] { mem.problems.remove(id); });
+    u.mem.problems.add(fingerprint, std::move(p));
+  }
+  follow(u, e, step, body.id.text, e.at.holder);
   return {1, e.id.text};
+}
+
+/// Its origin has so many problems open that this one gets no place of its own.
+applied fold(unit& u, const std::string& fingerprint, const raise_request& r) {
+  const auto& body = r.body;
+  const auto name = fingerprint_of_more(body.origin);
+  const auto cause = beginning(body.cause.message);
+  const nlohmann::json line{{"problem", body.problem}, {"fingerprint", fingerprint}, {"cause", cause}};
+  if (auto* more = u.mem.problems.find(name)) {
+    const bool listed = more->folded.size() >= open_problems::folded_max || more->folded.count(fingerprint) > 0;
+    const auto counted = more->count;
+    const auto answer = count_again(u, name, *more, r, listed ? nlohmann::json{} : line);
+    if (listed || more->count == counted) return answer;
+    u.on_rollback([&mem = u.mem, name, fingerprint] {
+      if (auto* p = mem.problems.find(name)) p->folded.erase(fingerprint);
+    });
+    more->folded.insert(fingerprint);
+    return answer;
+  }
+  escalation_raise all;
+  all.id = body.id;
+  all.origin = body.origin;
+  all.problem = and_more;
+  all.level = body.level;
+  all.cause.code = body.cause.code;
+  all.cause.message = "more than " + std::to_string(open_problems::per_origin_max) + " problems of " +
+                      body.origin.text + " are open; further ones are counted here, the first: " + body.problem + ": " +
+                      cause;
+  all.evidence.text = dump(nlohmann::json{{"folded", nlohmann::json::array({line})}});
+  return raise_anew(u, name, {all, r.by, {}}, {fingerprint});
+}
+
+applied raise(unit& u, const raise_request& r) {
+  const auto fingerprint = fingerprint_of(r.body);
+  if (auto* open = u.mem.problems.find(fingerprint)) return count_again(u, fingerprint, *open, r);
+  const bool folds = r.may_fold && !u.mem.problems.has_room(r.body.origin);
+  if (folds && u.mem.problems.find(fingerprint_of_more(r.body.origin)) != nullptr) return fold(u, fingerprint, r);
+  if (auto earlier = find_earlier(u, r.body.id)) return *earlier;
+  return folds ? fold(u, fingerprint, r) : raise_anew(u, fingerprint, r);
+}
+
+/// The raises of one problem that wait to be written.
+struct repeats_of_one {
+  std::int64_t times = 0;
+  severity level = severity::info;
+  bool worse = false;
+  std::vector<escalation_id> raises;  ///< The latest.
+  nlohmann::json folded = nlohmann::json::array();
+  const counted_raise* last = nullptr;
+};
+
+#define CADRE_COUNT_REPEATS                                                                            \
+  "UPDATE cadre.escalation e SET count = e.count + $3::bigint, last_at = clock_timestamp(), "          \
+  "severity = CASE WHEN array_position(ARRAY['info', 'warning', 'error', 'critical'], $4) > "          \
+  "array_position(ARRAY['info', 'warning', 'error', 'critical'], e.severity) THEN $4 ELSE e.severity " \
+  "END, counted = ($5::uuid[] || e.counted)[1:$6::int], evidence = CASE WHEN $7::jsonb IS NULL THEN "  \
+  "e.evidence ELSE jsonb_set(e.evidence, '{folded}', coalesce(e.evidence -> 'folded', '[]') || "       \
+  "$7::jsonb) END WHERE e.company = $1 AND e.id = $2::uuid"
+
+void write_repeats_of(unit& u, const escalation_id& id, const repeats_of_one& r) {
+  const auto* problem = u.mem.problems.find(u.mem.problems.fingerprint_of(id));
+  const auto folded = r.folded.empty() ? pg::value{} : pg::value{dump(r.folded)};
+  const auto doublings = [](std::int64_t n) { return std::bit_width(static_cast<std::uint64_t>(n)); };
+  if (!r.worse && problem != nullptr && doublings(problem->count) == doublings(problem->count - r.times)) {
+    u.db.send(CADRE_COUNT_REPEATS, u.company(), id, r.times, r.level, r.raises, raises_kept_max, folded);
+    return;
+  }
+  const auto rows = u.db.run(CADRE_COUNT_REPEATS " RETURNING " CADRE_ESCALATION_FACTS, u.company(), id, r.times,
+                             r.level, r.raises, raises_kept_max, folded);
+  if (rows.empty()) return;
+  const auto e = escalation_of(rows[0]);
+  if (r.worse || doublings(e.count) > doublings(e.count - r.times))
+    write_hop(u, e,
+              {decide::hop_action::repeated, e.at.holder,
+               "raised " + std::to_string(e.count) + " times; the last: " + r.last->cause, r.last->by},
+              {});
+}
+
+}  // namespace
+
+applied raise(unit& u, const escalation_raise& body, const std::string& by) {
+  return raise(u, raise_request{body, by, {}});
 }
 
 void raise(unit& u, const finding& f) {
@@ -196,10 +202,63 @@ void raise(unit& u, const finding& f) {
   body.problem = f.problem;
   body.level = f.level;
   body.cause = f.cause;
-  body.evidence.text = dump(f.evidence);
+  if (!f.find_evidence) body.evidence.text = dump(f.evidence);
   body.task = f.task;
   body.output = f.output;
-  raise(u, body, f.origin.text);
+  raise(u, raise_request{body, f.origin.text, f.find_evidence, f.from_program, false});
+}
+
+void write_repeats(unit& u) {
+  if (u.repeats_written == u.repeats.size()) return;
+  std::map<escalation_id, repeats_of_one> by_problem;
+  for (auto i = u.repeats_written; i < u.repeats.size(); ++i) {
+    const auto& one = u.repeats[i];
+    auto& all = by_problem[one.problem];
+    ++all.times;
+    all.level = std::max(all.level, one.level);
+    all.worse = all.worse || one.worse;
+    all.raises.push_back(one.raise);
+    if (!one.folded.is_null()) all.folded.push_back(one.folded);
+    all.last = &one;
+  }
+  for (auto& [id, all] : by_problem) {
+    if (all.raises.size() > raises_kept_max)
+      all.raises.erase(all.raises.begin(), all.raises.end() - static_cast<std::ptrdiff_t>(raises_kept_max));
+    write_repeats_of(u, id, all);
+  }
+  u.repeats_written = u.repeats.size();
+}
+
+void recall_problems(pg::session& db, memory& m) {
+  m.problems.clear();
+  m.investigations.clear();
+  const auto rows = db.run(
+      "SELECT id::text, fingerprint, origin, problem, count, severity, "
+      "(extract(epoch FROM raised_at) * 1000000)::bigint, coalesce(investigation::text, ''), "
+      "coalesce((extract(epoch FROM due_at) * 1000000)::bigint, 0), "
+      "CASE WHEN problem = $2 THEN coalesce(evidence ->> 'folded', '[]') ELSE '[]' END, "
+      "CASE WHEN last_at > clock_timestamp() - interval '1 hour' THEN counted::text ELSE '{}' END "
+      "FROM cadre.escalation WHERE company = $1 AND status <> 'resolved'",
+      m.company.name, and_more);
+  for (const auto& row : rows) {
+    open_problem p;
+    p.id.text = row[0].as<std::string>();
+    p.origin.text = row[2].as<std::string>();
+    p.more = row[3].as<std::string>() == and_more;
+    p.count = row[4].as<std::int64_t>();
+    from_text(row[5].as<std::string>(), p.level);
+    p.made_at = made_at(p.id).value_or(timestamp{row[6].as<std::int64_t>()});
+    if (const auto task = row[7].as<std::string>(); !task.empty())
+      m.investigations[task_id{task}] = {p.id, {row[8].as<std::int64_t>()}};
+    for (const auto& line : parse_or_null(row[9].as<std::string>())) p.folded.insert(line.value("fingerprint", ""));
+    const auto counted = row[10].as<std::string>();  // `{uuid,uuid}`, the latest first.
+    for (std::size_t at = counted.rfind(','); counted.size() > 2; at = counted.rfind(',', at - 1)) {
+      const auto begin = at == std::string::npos ? 1 : at + 1;
+      m.problems.remember(escalation_id{counted.substr(begin, 36)});
+      if (begin == 1) break;
+    }
+    m.problems.add(row[1].as<std::string>(), std::move(p));
+  }
 }
 
 void watch_unplaced_agents(unit& u, timestamp at) {
@@ -221,59 +280,37 @@ void watch_unplaced_agents(unit& u, timestamp at) {
       raise(u, f);
     }
   }
+  write_repeats(u);
   const auto over = u.db.run("SELECT " CADRE_ESCALATION_FACTS
-                             " FROM cadre.escalation e WHERE company = $1 AND status <> 'resolved' "
-                             "AND problem = 'unplaced' AND EXISTS (SELECT 1 FROM cadre.agent a WHERE a.company = "
+                             " FROM cadre.escalation e WHERE e.company = $1 AND e.status <> 'resolved' "
+                             "AND e.problem = 'unplaced' AND EXISTS (SELECT 1 FROM cadre.agent a WHERE a.company = "
                              "e.company AND a.path = e.origin AND a.state = 'running') LIMIT $2::bigint",
                              u.company(), rows_max);
   for (const auto& row : over) {
-    const auto e = facts_of(row);
+    const auto e = escalation_of(row);
     write_step(u, e, decide::resolve_escalation(e.at, "cadre", "it runs again"), {});
   }
 }
 
 std::int64_t move_due_escalations(unit& u, timestamp at, std::int64_t limit) {
+  write_repeats(u);
   const auto rows = u.db.run("SELECT " CADRE_ESCALATION_FACTS
-                             " FROM cadre.escalation WHERE company = $1 AND status = 'open' "
-                             "AND NOT in_inbox AND due_at <= $2::timestamptz ORDER BY due_at LIMIT $3::bigint",
+                             " FROM cadre.escalation e WHERE e.company = $1 AND e.status = 'open' "
+                             "AND NOT e.in_inbox AND e.due_at <= $2::timestamptz ORDER BY e.due_at LIMIT $3::bigint",
                              u.company(), at, limit);
   for (const auto& row : rows) {
-    const auto e = facts_of(row);
+    const auto e = escalation_of(row);
     write_step(u, e, decide::escalation_due(org_of(u), e.at, can_retry(u, e.task), at), {});
   }
   return static_cast<std::int64_t>(rows.size());
 }
 
-result<applied> apply(unit& u, const command& c, const escalation_raise& body) {
-  if (!is_uuid(body.id.text)) return fail(errc::bad_value, "id: not a UUID");
-  if (body.problem.empty() || body.problem.size() > problem_bytes_max)
-    return fail(errc::bad_value, "problem: 1 to 200 bytes");
-  if (body.fingerprint.size() > fingerprint_bytes_max) return fail(errc::bad_value, "fingerprint: over 500 bytes");
-  if (u.mem.agent(body.origin) == nullptr) return tl::unexpected{unknown_agent(u, body.origin)};
-  return raise(u, body, c.from);
-}
-
-result<applied> apply(unit& u, const command& c, const escalation_ack& body) {
-  const auto e = find_for(u, body.id);
-  if (!e) return tl::unexpected{e.error()};
-  if (is_uuid(c.id.text)) {
-    const auto earlier =
-        u.db.run("SELECT 1 FROM cadre.escalation_hop WHERE company = $1 AND id = $2::uuid", u.company(), c.id);
-    if (!earlier.empty()) return applied{e->count, e->id.text};
-  }
-  if (e->at.status == escalation_status::resolved)
-    return fail(errc::illegal_transition, "escalation " + body.id.text + " is resolved already");
-  const auto step = decide::acknowledge_escalation(e->at, body.by, body.note);
-  if (!step.hops.empty()) write_step(u, *e, step, c.id.text);
-  return applied{e->count, e->id.text};
-}
-
-result<applied> apply(unit& u, const command& c, const escalation_resolve& body) {
-  const auto e = find_for(u, body.id);
-  if (!e) return tl::unexpected{e.error()};
-  const auto step = decide::resolve_escalation(e->at, body.by, body.note);
-  if (!step.hops.empty()) write_step(u, *e, step, c.id.text);
-  return applied{e->count, e->id.text};
+void hasten_escalations_of(unit& u, const agent_path& agent) {
+  const auto held = u.db.run(
+      "UPDATE cadre.escalation SET due_at = $3::timestamptz WHERE company = $1 AND holder = $2 AND status = 'open' "
+      "AND NOT in_inbox AND due_at > $3::timestamptz AND snoozed_until IS DISTINCT FROM due_at",
+      u.company(), agent, u.now);
+  if (held.affected_rows() > 0) u.mem.due_at(u.now);
 }
 
 }  // namespace cadre::storage::writer

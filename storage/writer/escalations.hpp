@@ -3,13 +3,20 @@
 #include "schemas/commands.hpp"
 #include "storage/writer/unit.hpp"
 
+#include <functional>
 #include <string>
 
 namespace cadre::storage::writer {
 
 /// Raises a problem, or counts it if one with its fingerprint is open. `body.id` must be set. The value of the answer
-/// is the count, its ref the escalation that stands.
+/// is the count, its ref the escalation that stands. Counting costs no statement (see write_repeats). Of one origin
+/// `open_problems::per_origin_max` fingerprints may be open; further ones are counted in one escalation of the origin,
+/// `and_more`, which lists the first of them.
 applied raise(unit& u, const escalation_raise& body, const std::string& by);
+
+/// Writes what was counted in this transaction: one statement for each problem that was raised again, and a hop each
+/// time its count reaches a power of two. Before anything reads counts, and at the end of the transaction.
+void write_repeats(unit& u);
 
 /// A problem that the writer itself finds, with an id made of `cause_of`, so that finding it twice raises it once.
 struct finding {
@@ -21,12 +28,18 @@ struct finding {
   nlohmann::json evidence;
   task_id task;
   output_id output;
+  /// In place of `evidence`, where it costs something: asked only if the problem is new.
+  std::function<nlohmann::json()> find_evidence;
+  bool from_program = false;  ///< Its name is a program's choice, so there may be any number of them.
 };
 void raise(unit& u, const finding& f);
 
 /// Raises agents that none of their nodes can run for longer than the fleet's lease, once per wait, and resolves that
 /// once they run again.
 void watch_unplaced_agents(unit& u, timestamp at);
+
+/// Who can't act gives up what he holds with the next tick: after a pause or a quarantine.
+void hasten_escalations_of(unit& u, const agent_path& agent);
 
 /// Lets the open escalations whose time is over take their next step. Returns how many there were, at most `limit`.
 std::int64_t move_due_escalations(unit& u, timestamp at, std::int64_t limit);

@@ -46,8 +46,41 @@ std::string script(const escalation_step& s) {
   text += ": " + std::string{to_text(s.after.status)} + " at " + s.after.holder.text;
   if (s.after.in_inbox) text += " in inbox";
   if (!s.after.due.empty()) text += " for " + std::to_string((s.after.due - start).count() / 1'000);
-  if (s.retry) text += " retry";
+  if (s.after.snoozed) text += " asleep";
+  if (s.retry) text += " retry" + (s.retry_by.empty() ? "" : " by " + s.retry_by.text);
+  if (s.investigate) text += " looked into";
   return text;
+}
+
+/// The step as a script, or why it was refused.
+std::string script(const result<escalation_step>& s) {
+  return s ? script(*s) : std::string{to_text(s.error().code)} + ": " + s.error().message;
+}
+
+wish wish_to(escalation_action action, const std::string& path = {}, std::int64_t ms = 0) {
+  wish w;
+  w.action = action;
+  w.to.text = path;
+  w.time = milliseconds{ms};
+  w.by = "anna";
+  return w;
+}
+
+wish by_agent(wish w, const std::string& agent) {
+  w.by = agent;
+  w.by_agent = true;
+  return w;
+}
+
+holder_view does(const std::string& mode, std::int64_t ms = 0) {
+  auto h = holds(ms);
+  h.runs = true;
+  h.mode = mode;
+  return h;
+}
+
+failed_task failed_by(const std::string& agent, const std::string& mode, bool repeats = false) {
+  return {true, repeats, {agent}, mode};
 }
 
 standing open_at(const std::string& holder) {
@@ -115,6 +148,131 @@ BOOST_AUTO_TEST_CASE(people_end_it) {
   BOOST_TEST(acknowledge_escalation(done.after, "bert", "").hops.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_holder_with_a_program_looks_into_it) {
+  const org_table org{{"ceo", holds(0)}, {"ceo.a", holds(7)}, {"ceo.a.b", does("m", 5)}, {"ceo.a.b.w", holds(0)}};
+  const auto raised = raise_escalation(view(org), {"ceo.a.b.w"}, false, start);
+  BOOST_TEST(script(raised) == "raised ceo.a.b, investigating ceo.a.b: open at ceo.a.b for 5 looked into");
+  const auto over = investigation_over(view(org), raised.after, "exit code 3", true, start);
+  BOOST_TEST(script(over) == "undecided ceo.a.b, moved ceo.a: open at ceo.a for 7");
+  BOOST_TEST(over.hops[0].reason == "exit code 3");
+  auto retries = org;
+  retries["ceo.a.b"].then = escalation_policy::retry;
+  BOOST_TEST(script(investigation_over(view(retries), raised.after, "x", true, start)) ==
+             "undecided ceo.a.b, retried ceo.a.b, resolved ceo.a.b: resolved at ceo.a.b retry");
+  auto asleep = raised.after;
+  asleep.snoozed = true;
+  BOOST_TEST(investigation_over(view(org), asleep, "late", true, start).hops.empty());
+  BOOST_TEST(investigation_over(view(org), acknowledge_escalation(raised.after, "anna", "").after, "late", true, start)
+                 .hops.empty());
+}
+
+BOOST_AUTO_TEST_CASE(who_is_skipped_is_said_with_the_reason) {
+  org_table org{{"ceo", holds(0)}, {"ceo.a", holds(7)}, {"ceo.a.w", holds(0)}};
+  org["ceo.a"].available = false;
+  org["ceo.a"].absent = "is paused";
+  const auto raised = raise_escalation(view(org), {"ceo.a.w"}, false, start);
+  BOOST_TEST(script(raised) == "raised ceo.a, skipped ceo.a, moved ceo: open at ceo in inbox");
+  BOOST_TEST(raised.hops[1].reason == "ceo.a is paused");
+}
+
+BOOST_AUTO_TEST_CASE(a_task_runs_again_or_is_given_to_another) {
+  using enum escalation_action;
+  org_table org{{"ceo", holds(0)},    {"ceo.a", holds(7)},        {"ceo.a.w", does("m")}, {"ceo.a.v", does("m")},
+                {"ceo.b", does("m")}, {"ceo.a.other", does("n")}, {"ceo.a.idle", down()}, {"ceo.a.none", holds(0)}};
+  const auto at = open_at("ceo.a");
+  const auto act = [&](const wish& w, const failed_task& t) {
+    return script(act_on(view(org), at, {"ceo.a.w"}, w, t, start));
+  };
+  const auto task = failed_by("ceo.a.w", "m");
+  BOOST_TEST(act(wish_to(retry), task) == "retried ceo.a, resolved ceo.a: resolved at ceo.a retry");
+  BOOST_TEST(act(wish_to(retry), {}) == "illegal_transition: there is no failed task to run again");
+  BOOST_TEST(act(wish_to(retry), failed_by("ceo.a.w", "m", true)) ==
+             "retried ceo.a, resolved ceo.a: resolved at ceo.a retry");
+  BOOST_TEST(act(by_agent(wish_to(retry), "ceo.a"), failed_by("ceo.a.w", "m", true)) ==
+             "refused: its task is a repetition already; only a person may run it once more");
+  BOOST_TEST(act(wish_to(reassign, "ceo.a.v"), task) ==
+             "reassigned ceo.a, resolved ceo.a: resolved at ceo.a retry by ceo.a.v");
+  BOOST_TEST(act(wish_to(reassign, "ceo.b"), task) ==
+             "reassigned ceo.a, resolved ceo.a: resolved at ceo.a retry by ceo.b");
+  BOOST_TEST(act(by_agent(wish_to(reassign, "ceo.b"), "ceo.a"), task) == "refused: to: ceo.b does not report to ceo.a");
+  BOOST_TEST(act(wish_to(reassign, "ceo.a.w"), task) ==
+             "refused: to: it was ceo.a.w that failed; retry gives it to the same agent");
+  BOOST_TEST(act(wish_to(reassign, "ceo.a.other"), task) == "refused: to: ceo.a.other does no tasks of mode m");
+  BOOST_TEST(act(wish_to(reassign, "ceo.a.none"), task) == "refused: to: ceo.a.none does no tasks of mode m");
+  BOOST_TEST(act(wish_to(reassign, "ceo.a.idle"), task) == "refused: to: ceo.a.idle is quarantined or stopped");
+  BOOST_TEST(act(wish_to(reassign, "ceo.z"), task) == "not_found: to: agent ceo.z is not in the org");
+  BOOST_TEST(act(wish_to(reassign, ""), task) == "bad_value: to: an agent's path is needed");
+}
+
+BOOST_AUTO_TEST_CASE(a_delegate_holds_it_for_a_while_and_it_comes_back_up) {
+  using enum escalation_action;
+  org_table org{{"ceo", holds(0)},      {"ceo.a", holds(7)},   {"ceo.b", holds(9)},     {"ceo.a.w", does("m")},
+                {"ceo.a.v", does("m")}, {"ceo.b.x", holds(0)}, {"ceo.a.none", holds(0)}};
+  const auto act = [&](const standing& at, const wish& w) { return act_on(view(org), at, {"ceo.a.w"}, w, {}, start); };
+  const auto at = open_at("ceo.a");
+  BOOST_TEST(script(act(at, wish_to(delegate, "ceo.b"))) == "delegated ceo.b: open at ceo.b for 9");
+  BOOST_TEST(script(act(at, wish_to(delegate, "ceo.b", 3))) == "delegated ceo.b: open at ceo.b for 3");
+  BOOST_TEST(script(act(at, wish_to(delegate, "ceo.a.v"))) ==
+             "delegated ceo.a.v, investigating ceo.a.v: open at ceo.a.v for 7 looked into");
+  const auto given = act(at, wish_to(delegate, "ceo.a.none"));
+  BOOST_TEST(script(given) == "delegated ceo.a.none: open at ceo.a.none for 7");
+  BOOST_TEST(given->after.moves == 1);
+  BOOST_TEST(script(escalation_due(view(org), given->after, false, start)) == "moved ceo.a: open at ceo.a for 7");
+  BOOST_TEST(script(act(at, wish_to(delegate, "ceo.a.w"))) ==
+             "refused: to: it is about ceo.a.w, who can't be the judge of that");
+  BOOST_TEST(script(act(at, wish_to(delegate, "ceo.a"))) == "refused: to: ceo.a holds it already");
+  BOOST_TEST(script(act(at, wish_to(delegate, "ceo.b.x"))) == "refused: to: ceo.b.x is neither below ceo.a nor beside");
+  BOOST_TEST(script(act(at, wish_to(delegate, "ceo"))) == "refused: to: ceo is neither below ceo.a nor beside");
+  BOOST_TEST(script(act(at, wish_to(delegate, "ceo.b", -1))) == "bad_value: for: over 0 and at most 90 days");
+  auto often = at;
+  often.moves = agent_moves_max;
+  BOOST_TEST(script(act(often, by_agent(wish_to(delegate, "ceo.b"), "ceo.a"))) ==
+             "refused: it was delegated or put off 5 times already; agents may do so no more");
+  BOOST_TEST(act(often, wish_to(delegate, "ceo.b")).has_value());
+  often.hops = hops_max;
+  BOOST_TEST(script(act(often, wish_to(delegate, "ceo.b"))) ==
+             "refused: it has made 200 steps; it has to be settled now");
+  auto inbox = open_at("ceo");
+  inbox.in_inbox = true;
+  inbox.due = {};
+  BOOST_TEST(script(act(inbox, wish_to(delegate, "ceo.b.x", 3))) == "delegated ceo.b.x: open at ceo.b.x for 3");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_put_off_comes_back_to_the_same_holder) {
+  using enum escalation_action;
+  const org_table org{{"ceo", holds(0)}, {"ceo.a", does("m", 7)}, {"ceo.a.w", holds(0)}};
+  const auto act = [&](const standing& at, const wish& w) { return act_on(view(org), at, {"ceo.a.w"}, w, {}, start); };
+  const auto asleep = act(open_at("ceo.a"), wish_to(snooze, "", 60));
+  BOOST_TEST(script(asleep) == "snoozed ceo.a: open at ceo.a for 60 asleep");
+  BOOST_TEST(script(escalation_due(view(org), asleep->after, false, start)) ==
+             "woken ceo.a, investigating ceo.a: open at ceo.a for 7 looked into");
+  auto inbox = open_at("ceo");
+  inbox.in_inbox = true;
+  const auto later = act(inbox, wish_to(snooze, "", 60));
+  BOOST_TEST(script(later) == "snoozed ceo: open at ceo for 60 asleep");
+  BOOST_TEST(script(escalation_due(view(org), later->after, false, start)) == "woken ceo: open at ceo in inbox");
+  BOOST_TEST(script(act(inbox, wish_to(snooze))) == "bad_value: for: over 0 and at most 90 days");
+  BOOST_TEST(script(act(inbox, wish_to(snooze, "", snooze_max.count() + 1))) ==
+             "bad_value: for: over 0 and at most 90 days");
+  auto gone = org;
+  gone["ceo.a"].available = false;
+  BOOST_TEST(script(escalation_due(view(gone), asleep->after, false, start)) ==
+             "woken ceo.a, skipped ceo.a, moved ceo: open at ceo in inbox");
+}
+
+BOOST_AUTO_TEST_CASE(it_may_be_passed_up_at_once) {
+  using enum escalation_action;
+  const org_table org{{"ceo", holds(0)}, {"ceo.a", holds(7)}, {"ceo.a.w", holds(0)}};
+  const auto up = act_on(view(org), open_at("ceo.a"), {"ceo.a.w"}, wish_to(escalate), {}, start);
+  BOOST_TEST(script(up) == "moved ceo: open at ceo in inbox");
+  BOOST_TEST(up->hops[0].by == "anna");
+  BOOST_TEST(script(act_on(view(org), up->after, {"ceo.a.w"}, wish_to(escalate), {}, start)) ==
+             "illegal_transition: it is in the inbox: nobody is above");
+  const auto done = resolve_escalation(up->after, "anna", "");
+  BOOST_TEST(script(act_on(view(org), done.after, {"ceo.a.w"}, wish_to(snooze, "", 1), {}, start)) ==
+             "illegal_transition: it is resolved already");
+}
+
 BOOST_AUTO_TEST_CASE(every_escalation_ends_in_the_inbox_or_is_settled) {
   std::mt19937 random{11};
   for (int round = 0; round < 5'000; ++round) {
@@ -143,6 +301,97 @@ BOOST_AUTO_TEST_CASE(every_escalation_ends_in_the_inbox_or_is_settled) {
     BOOST_REQUIRE(step.after.due.empty());
     BOOST_REQUIRE_LE(hops, 2 * depth + 2);
   }
+}
+
+namespace {
+
+/// A random org with agents that run things, are away, have policies; all below `ceo`.
+org_table random_org(std::mt19937& random) {
+  org_table org{{"ceo", holds(0)}};
+  std::vector<std::string> paths{"ceo"};
+  const auto size = 2 + random() % 14;
+  for (std::size_t i = 0; i < size; ++i) {
+    const auto path = paths[random() % paths.size()] + "." + std::string(1, static_cast<char>('a' + i));
+    paths.push_back(path);
+    auto h = holds(static_cast<std::int64_t>(random() % 3), static_cast<escalation_policy>(random() % 3));
+    h.available = random() % 4 != 0;
+    h.runs = random() % 2 == 0;
+    h.mode = random() % 2 == 0 ? "m" : "n";
+    org[path] = h;
+  }
+  return org;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(whatever_is_done_it_ends_in_the_inbox_or_settled_in_bounded_steps) {
+  std::mt19937 random{12};
+  int by_hops = 0, settled = 0;
+  for (int round = 0; round < 4'000; ++round) {
+    auto org = random_org(random);
+    const auto any = [&] {
+      auto at = org.begin();
+      std::advance(at, random() % org.size());
+      return at->first;
+    };
+    const agent_path origin{any()};
+    const auto task = [&] { return failed_task{random() % 2 == 0, random() % 2 == 0, {any()}, "m"}; };
+    const auto can_retry = [&] { return random() % 8 == 0; };
+    auto now = start;
+    standing at = raise_escalation(view(org), origin, can_retry(), now).after;
+    const bool people_too = random() % 2 == 0;
+    std::int64_t agent_moves = 0;
+    // Who acts is unlucky for as long as it lasts: everything but to settle it is tried again and again.
+    for (int steps = 0; at.status != escalation_status::resolved; ++steps) {
+      BOOST_REQUIRE_LE(steps, 2'000);
+      if (at.in_inbox && !(people_too && at.hops < hops_max)) break;
+      BOOST_REQUIRE(at.in_inbox || at.status == escalation_status::acknowledged || !at.due.empty());
+      escalation_step step;
+      const auto what = random() % 4;
+      const bool agent = !at.in_inbox && !at.snoozed && (!people_too || random() % 2 == 0);
+      if (what < 2 && (agent || people_too)) {
+        auto w = wish_to(static_cast<escalation_action>(1 + random() % 5), any(),
+                         1 + static_cast<std::int64_t>(random() % 9));
+        if (agent) w = by_agent(w, at.holder.text);
+        const auto acted = act_on(view(org), at, origin, w, random() % 50 == 0 ? task() : failed_task{}, now);
+        if (acted) {
+          step = *acted;
+          agent_moves += agent ? step.after.moves - at.moves : 0;
+        } else if (agent) {
+          step = investigation_over(view(org), at, acted.error().message, can_retry(), now);
+        } else {
+          step.after = at;
+        }
+      } else if (what == 2 || at.in_inbox) {
+        auto seen = random() % 20 == 0 ? acknowledge_escalation(at, "anna", "") : escalation_step{};
+        if (seen.hops.empty()) seen.after = at;
+        step = seen;
+      } else {
+        now = at.due;
+        const auto before = at.holder;
+        step = escalation_due(view(org), at, can_retry(), now);
+        BOOST_REQUIRE(!step.hops.empty() || at.status != escalation_status::open);
+        const auto& after = step.after;
+        // A policy never gives it to anybody but one above, unless it only woke up.
+        if (after.status == escalation_status::open && after.holder != before)
+          BOOST_REQUIRE_MESSAGE(before.is_below(after.holder), before.text << " -> " << after.holder.text);
+      }
+      if (at.status == escalation_status::acknowledged && step.hops.empty() && !people_too) break;  // A person has it.
+      const auto hops = at.hops + static_cast<std::int64_t>(step.hops.size());
+      at = step.after;
+      at.hops = hops;
+      BOOST_REQUIRE_LE(at.hops, hops_max + 2 * 16);
+      if (at.hops >= hops_max && (at.in_inbox || at.status == escalation_status::acknowledged)) break;
+    }
+    by_hops += at.hops >= hops_max ? 1 : 0;
+    settled += at.status == escalation_status::resolved ? 1 : 0;
+    BOOST_REQUIRE(at.status == escalation_status::resolved || at.in_inbox ||
+                  at.status == escalation_status::acknowledged);
+    if (!people_too) BOOST_REQUIRE_LE(agent_moves, agent_moves_max);
+  }
+  // The test would show little if chance always settled them early.
+  BOOST_TEST(by_hops > 20);
+  BOOST_TEST(settled > 100);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

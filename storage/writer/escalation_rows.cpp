@@ -1,0 +1,169 @@
+#include "storage/writer/escalation_rows.hpp"
+
+#include "schemas/subjects.hpp"
+#include "schemas/text.hpp"
+#include "storage/writer/escalations.hpp"
+#include "storage/writer/investigations.hpp"
+#include "storage/writer/lookups.hpp"
+#include "storage/writer/notifications.hpp"
+#include "storage/writer/tasks.hpp"
+
+namespace cadre::storage::writer {
+
+namespace {
+
+/// Why an agent can't do anything about an escalation now; empty if he can.
+std::string absence_of(const unit& u, const agent_path& path) {
+  if (u.mem.paused_agents.count(path) > 0) return "is paused";
+  const auto state = u.mem.agent_states.find(path);
+  if (state == u.mem.agent_states.end()) return {};
+  if (state->second == agent_state::quarantined) return "is quarantined";
+  if (state->second == agent_state::stopped) return "is stopped";
+  if (state->second == agent_state::waiting) return "can run nowhere";
+  return {};
+}
+
+void perform_retry(unit& u, const escalation_facts& e, const decide::escalation_step& step, const agent_path& by) {
+  const auto again = run_again(u, by.text, e.task, named_id<task_id>("retry:" + e.id.text), step.retry_by);
+  if (!again) throw rejection{again.error()};
+}
+
+/// What is settled may come up again as a new problem.
+void close_problem(unit& u, const escalation_id& id) {
+  const auto fingerprint = u.mem.problems.fingerprint_of(id);
+  if (fingerprint.empty()) return;
+  u.on_rollback(
+      [&mem = u.mem, fingerprint, old = *u.mem.problems.find(fingerprint)] { mem.problems.add(fingerprint, old); });
+  u.mem.problems.remove(id);
+}
+
+}  // namespace
+
+escalation_facts escalation_of(const pqxx::row& row) {
+  escalation_facts e;
+  e.id.text = row[0].as<std::string>();
+  e.problem = row[1].as<std::string>();
+  from_text(row[2].as<std::string>(), e.level);
+  from_text(row[3].as<std::string>(), e.cause.code);
+  e.cause.message = row[4].as<std::string>();
+  e.count = row[5].as<std::int64_t>();
+  e.task.text = row[6].as<std::string>();
+  from_text(row[7].as<std::string>(), e.at.status);
+  e.at.holder.text = row[8].as<std::string>();
+  e.at.in_inbox = row[9].as<bool>();
+  e.at.due.us = row[10].as<std::int64_t>();
+  e.origin.text = row[11].as<std::string>();
+  e.output.text = row[12].as<std::string>();
+  e.investigation.text = row[13].as<std::string>();
+  e.at.snoozed = row[14].as<bool>();
+  e.at.moves = row[15].as<std::int64_t>();
+  e.at.hops = row[16].as<std::int64_t>();
+  return e;
+}
+
+std::optional<escalation_facts> find_escalation(unit& u, const escalation_id& id) {
+  write_repeats(u);
+  const auto rows =
+      u.db.run("SELECT " CADRE_ESCALATION_FACTS " FROM cadre.escalation e WHERE e.company = $1 AND e.id = $2::uuid",
+               u.company(), id);
+  if (rows.empty()) return std::nullopt;
+  return escalation_of(rows[0]);
+}
+
+decide::org_view org_of(const unit& u) {
+  return [&u](const agent_path& path) -> std::optional<decide::holder_view> {
+    const auto* agent = u.mem.agent(path);
+    if (agent == nullptr) return std::nullopt;
+    decide::holder_view view;
+    view.manager = path.parent();
+    view.absent = absence_of(u, path);
+    view.available = view.absent.empty();
+    view.runs = agent->run.how != config::run_spec::mode::none && agent->role != agent_role::auditor;
+    view.mode = agent->mode;
+    if (agent->role != agent_role::ceo && agent->role != agent_role::manager) return view;
+    view.investigate = agent->on_escalation.investigate;
+    view.then = agent->on_escalation.then;
+    return view;
+  };
+}
+
+decide::failed_task task_of(unit& u, const task_id& task) {
+  decide::failed_task found;
+  if (task.empty()) return found;
+  const auto rows = u.db.run(
+      "SELECT coalesce(agent, ''), mode, retry_of IS NOT NULL FROM cadre.task WHERE company = $1 AND id = $2::uuid "
+      "AND status IN ('failed', 'stale')",
+      u.company(), task);
+  if (rows.empty()) return found;
+  found.failed = true;
+  found.agent.text = rows[0][0].as<std::string>();
+  found.mode = rows[0][1].as<std::string>();
+  found.repeats = rows[0][2].as<bool>();
+  return found;
+}
+
+bool can_retry(unit& u, const task_id& task) {
+  const auto found = task_of(u, task);
+  return found.failed && !found.repeats && (found.agent.empty() || u.mem.agent(found.agent) != nullptr);
+}
+
+void write_hop(unit& u, const escalation_facts& e, const decide::hop& hop, const std::string& id) {
+  const auto hop_id = id.empty() ? new_uuid() : id;
+  const auto reason = clean_text(hop.reason);
+  const auto by = clean_text(hop.by);
+  const auto rows = u.db.run(
+      "INSERT INTO cadre.escalation_hop (company, id, escalation, hop, action, holder, reason, by) "
+      "SELECT $1, $2::uuid, $3::uuid, coalesce(max(hop), 0) + 1, $4, $5, $6, $7 FROM cadre.escalation_hop "
+      "WHERE company = $1 AND escalation = $3::uuid RETURNING hop",
+      u.company(), hop_id, e.id, hop.action, hop.holder.text, reason, by);
+  const bool arrived = hop.action != decide::hop_action::skipped && hop.holder == e.at.holder;
+  u.tell(subjects::escalation(u.company(), hop.holder), "escalation_moved",
+         {{"id", e.id.text},
+          {"hop", rows[0][0].as<std::int64_t>()},
+          {"problem", e.problem},
+          {"severity", to_text(e.level)},
+          {"origin", e.origin.text},
+          {"holder", hop.holder.text},
+          {"action", to_text(hop.action)},
+          {"reason", reason},
+          {"by", by},
+          {"status", to_text(e.at.status)},
+          {"cause", {{"code", to_text(e.cause.code)}, {"message", e.cause.message}}},
+          {"count", e.count},
+          {"in_inbox", e.at.in_inbox && arrived}});
+  owe_hop(u, e.id, e.at, hop, hop_id);
+}
+
+void follow(unit& u, const escalation_facts& e, const decide::escalation_step& step, const std::string& first_id,
+            const agent_path& by) {
+  bool first = true;
+  for (const auto& hop : step.hops) {
+    write_hop(u, e, hop, first && is_uuid(first_id) ? first_id : std::string{});
+    first = false;
+  }
+  if (e.at.status == escalation_status::open) u.mem.due_at(e.at.due);
+  if (e.at.status == escalation_status::resolved) close_problem(u, e.id);
+  if (step.retry) perform_retry(u, e, step, by);
+  if (step.investigate) begin_investigation(u, e);
+}
+
+void write_step(unit& u, escalation_facts e, const decide::escalation_step& step, const std::string& first_id) {
+  if (step.hops.empty()) return;
+  const agent_path by{step.hops.front().by.empty() ? e.at.holder.text : step.hops.front().by};
+  const auto looks_into_it = e.investigation;
+  e.investigation = {};
+  e.at = step.after;
+  const bool resolved = e.at.status == escalation_status::resolved;
+  u.db.run(
+      "UPDATE cadre.escalation SET status = $3, holder = $4, in_inbox = $5::boolean, due_at = $6::timestamptz, "
+      "snoozed_until = $7::timestamptz, moves = $8::bigint, investigation = NULL, decision = NULL, "
+      "resolved_at = CASE WHEN $9::boolean THEN clock_timestamp() END, resolved_by = $10, note = coalesce($11, note) "
+      "WHERE company = $1 AND id = $2::uuid",
+      u.company(), e.id, e.at.status, e.at.holder, e.at.in_inbox, e.at.due, e.at.snoozed ? e.at.due : timestamp{},
+      e.at.moves, resolved, pg::or_null{clean_text(step.resolved_by)}, pg::or_null{clean_text(step.note)});
+  if (!looks_into_it.empty())
+    end_investigation(u, looks_into_it, "the escalation was " + std::string{to_text(step.hops.front().action)});
+  follow(u, e, step, first_id, by);
+}
+
+}  // namespace cadre::storage::writer
