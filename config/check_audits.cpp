@@ -41,6 +41,22 @@ void check_datasets(const agent& auditor, const agent_index& agents, findings& o
   }
 }
 
+/// What checks look up must be written by somebody, or they could never pass.
+void check_other_datasets(const company& c, const agent& auditor, findings& out) {
+  std::set<std::string_view> datasets;
+  for (const auto& a : c.agents)
+    for (const auto& o : a.outputs) datasets.insert(o.dataset);
+  const std::vector<std::string_view> known(datasets.begin(), datasets.end());
+  for (std::size_t i = 0; i < auditor.checks.size(); ++i) {
+    const auto& check = auditor.checks[i];
+    if (check.other_dataset.empty() || datasets.contains(check.other_dataset)) continue;
+    const auto* key = check.type == check_spec::kind::total ? ".total.dataset" : ".references.dataset";
+    out.add_at(config_key(auditor.path) + ".checks[" + std::to_string(i) + "]" + key,
+               "nobody writes a dataset `" + check.other_dataset + "`" + did_you_mean(check.other_dataset, known) +
+                   "; allowed: " + join(known));
+  }
+}
+
 void check_auditor(const agent& a, const agent_index& agents, findings& out) {
   const auto at = config_key(a.path);
   if (!out.given(at + ".audits"))
@@ -58,6 +74,7 @@ void check_audits(const company& c, const agent_index& agents, findings& out) {
   for (const auto& a : c.agents) {
     if (a.role != agent_role::auditor) continue;
     check_auditor(a, agents, out);
+    check_other_datasets(c, a, out);
     for (const auto& path : a.audits) audited.insert(path.text);
   }
   for (const auto& a : c.agents) {

@@ -2,6 +2,8 @@
 
 #include "schemas/json.hpp"
 
+#include <utility>
+
 namespace cadre::actors {
 
 namespace {
@@ -44,16 +46,16 @@ audit_machine::actions audit_machine::on_material(audit_material material) {
     return {audit_over{gone ? failure{} : material.error, material.error.code != errc::too_large}};
   }
   if (material.status != "sealed") return {audit_over{}};  // Decided already.
-  findings_ = std::move(material.findings);
+  material_ = std::move(material);
   if (!has_command_) return conclude();
-  return {start_process{std::move(material.row_lines), material.rows}};
+  return {start_process{std::exchange(material_.row_lines, {}), material_.rows, material_.rows_given}};
 }
 
 audit_machine::actions audit_machine::on_stdout(std::string_view bytes) {
   if (killed_) return {};
   for (auto& item : reader_.feed(bytes))
-    if (auto* finding = std::get_if<audit_finding>(&item.body); finding && findings_.size() < findings_max)
-      findings_.push_back(std::move(*finding));
+    if (auto* finding = std::get_if<audit_finding>(&item.body); finding && material_.findings.size() < findings_max)
+      material_.findings.push_back(std::move(*finding));
   if (!reader_.error()) return {};
   killed_ = true;
   return {kill_process{}};
@@ -74,13 +76,34 @@ audit_machine::actions audit_machine::on_outcome(const outcome& answer) {
   return {audit_over{answer.error, answer.error.code == errc::stale_epoch}};
 }
 
+namespace {
+
+/// Of all findings of a verdict: more checks may fail at once than fit into a message with all that they quote.
+constexpr std::size_t samples_bytes_max = 256 * 1024;
+
+/// The first findings keep what they quote; of the rest the counts say how much there is.
+void bound_samples(std::vector<audit_finding>& findings) {
+  std::size_t bytes = 0;
+  for (auto& finding : findings) {
+    for (const auto& row : finding.sample_rows) bytes += row.text.size();
+    if (bytes > samples_bytes_max) finding.sample_rows.clear();
+  }
+}
+
+}  // namespace
+
 audit_machine::actions audit_machine::conclude() {
+  bound_samples(material_.findings);
   verdict_add v;
   v.id = named_id<verdict_id>(what_.output.text + "/" + auditor_.text);
   v.output = what_.output;
   v.auditor = auditor_;
-  v.passed = findings_.empty();
-  v.findings = std::move(findings_);
+  v.passed = material_.findings.empty();
+  v.findings = std::move(material_.findings);
+  v.rows_total = material_.rows;
+  v.rows_checked = material_.rows_checked;
+  v.notes = std::move(material_.notes);
+  v.statistics = std::move(material_.statistics);
   return {send_verdict{std::move(v)}};
 }
 

@@ -28,7 +28,8 @@ class audit_machine {
  public:
   struct start_process {
     std::string row_lines;
-    std::int64_t rows = 0;
+    std::int64_t rows_total = 0;
+    std::int64_t rows_given = 0;  ///< Lines of `row_lines`: fewer, where the auditor looks at a sample.
   };
   struct kill_process {};
   struct send_verdict {
@@ -59,7 +60,7 @@ class audit_machine {
   agent_path auditor_;
   bool has_command_;
   protocol_reader reader_;
-  std::vector<audit_finding> findings_;
+  audit_material material_;  ///< Without the rows.
   bool killed_ = false;
 };
 

@@ -78,7 +78,8 @@ void start_process(auditor* self, const run_id& run, running_audit& audit, const
   request.output = what.output;
   request.dataset = what.dataset;
   request.worker = what.worker;
-  request.rows_total = order.rows;
+  request.rows_total = order.rows_total;
+  request.rows_given = order.rows_given;
   request.deadline = now() + s.spec.timeout;
 
   const auto me = caf::actor_cast<caf::actor_addr>(self);
@@ -208,6 +209,7 @@ void begin_audit(auditor* self, bus::delivery delivery, const audited_output& wh
   order.worker = what.worker;
   order.dataset = what.dataset;
   order.checks = s.spec.checks;
+  order.sample = s.spec.sample;
   order.with_rows = s.spec.run.how == config::run_spec::mode::command;
   order.rows_bytes_max = s.spec.run.output_bytes_max;
   const auto run = new_id<run_id>();

@@ -1,8 +1,6 @@
 #include "actors/audit/checks_rows.hpp"
-#include "actors/runner/json_line.hpp"
 
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <unordered_set>
 
@@ -41,16 +39,6 @@ void append_comparable(const json& value, std::string& out) {
   out += ']';
 }
 
-/// Shortest text that reads back as the same number: 100, not 100.0.
-std::string number_text(double number) {
-  char text[32];
-  for (int digits = 6; digits <= 17; ++digits) {
-    std::snprintf(text, sizeof text, "%.*g", digits, number);
-    if (std::strtod(text, nullptr) == number) break;
-  }
-  return text;
-}
-
 class unique_check : public row_check {
  public:
   explicit unique_check(const config::check_spec& spec) : columns_{spec.columns}, offenders_{check_name(spec)} {}
@@ -64,8 +52,8 @@ class unique_check : public row_check {
     if (!seen_.insert(std::move(values)).second) offenders_.add(r);
   }
 
-  void finish(const check_context&, std::vector<audit_finding>& findings) override {
-    offenders_.report(row_count(offenders_.count(), "duplicate"), findings);
+  void finish(const check_context&, audit_report& report) override {
+    offenders_.report(row_count(offenders_.count(), "duplicate"), report.findings);
   }
 
  private:
@@ -90,11 +78,11 @@ class not_null_check : public row_check {
     if (!complete) offenders_.add(r);
   }
 
-  void finish(const check_context&, std::vector<audit_finding>& findings) override {
+  void finish(const check_context&, audit_report& report) override {
     std::string which;
     for (std::size_t i = 0; i < columns_.size(); ++i)
       if (missing_[i] > 0) which += (which.empty() ? "" : ", ") + columns_[i] + ' ' + std::to_string(missing_[i]);
-    offenders_.report(row_count(offenders_.count()) + " without a value (" + which + ')', findings);
+    offenders_.report(row_count(offenders_.count()) + " without a value (" + which + ')', report.findings);
   }
 
  private:
@@ -126,14 +114,14 @@ class range_check : public row_check {
     offenders_.add(r);
   }
 
-  void finish(const check_context&, std::vector<audit_finding>& findings) override {
+  void finish(const check_context&, audit_report& report) override {
     std::string message;
     if (outside_ > 0)
       message = row_count(outside_) + " outside " + (min_ ? number_text(*min_) : "") + ".." +
                 (max_ ? number_text(*max_) : "") + " (from " + number_text(lowest_) + " to " + number_text(highest_) +
                 ')';
     if (not_numbers_ > 0) message += (outside_ > 0 ? ", " : "") + row_count(not_numbers_) + " without a number";
-    offenders_.report(std::move(message), findings);
+    offenders_.report(std::move(message), report.findings);
   }
 
  private:
@@ -152,7 +140,7 @@ class max_drop_check : public row_check {
 
   void add(const row&) override { ++rows_; }
 
-  void finish(const check_context& context, std::vector<audit_finding>& findings) override {
+  void finish(const check_context& context, audit_report& report) override {
     const std::int64_t before = context.canonical_rows;
     if (before <= rows_) return;
     const double drop = static_cast<double>(before - rows_) / static_cast<double>(before);
@@ -163,48 +151,13 @@ class max_drop_check : public row_check {
     finding.count = before - rows_;
     finding.message = name_ + ": " + row_count(rows_) + " after " + std::to_string(before) + ", a drop of " +
                       percent(drop) + " where " + percent(allowed_) + " is allowed";
-    findings.push_back(std::move(finding));
+    report.findings.push_back(std::move(finding));
   }
 
  private:
-  static std::string percent(double fraction) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.1f %%", fraction * 100);
-    return text;
-  }
-
   std::string name_;
   double allowed_;
   std::int64_t rows_ = 0;
-};
-
-class sql_check : public row_check {
- public:
-  explicit sql_check(const config::check_spec& spec) : spec_{spec} {}
-
-  void add(const row&) override {}
-
-  void finish(const check_context& context, std::vector<audit_finding>& findings) override {
-    audit_finding finding;
-    finding.check = check_name(spec_);
-    const auto found =
-        context.run_sql ? context.run_sql(spec_) : result<sql_offenders>{fail(errc::internal, "no database to ask")};
-    if (found && found->count == 0) return;
-    if (!found) {
-      finding.message = finding.check + ": could not be checked: " + found.error().message;
-    } else {
-      finding.count = found->count;
-      finding.message = finding.check + ": " + row_count(found->count, "offending");
-      for (const json_text& sample : found->sample_rows) {
-        if (finding.sample_rows.size() == sample_rows_max) break;
-        finding.sample_rows.push_back(sample_row({}, sample.text));
-      }
-    }
-    findings.push_back(std::move(finding));
-  }
-
- private:
-  config::check_spec spec_;
 };
 
 }  // namespace
@@ -223,10 +176,6 @@ std::unique_ptr<row_check> make_range_check(const config::check_spec& spec) {
 
 std::unique_ptr<row_check> make_max_drop_check(const config::check_spec& spec) {
   return std::make_unique<max_drop_check>(spec);
-}
-
-std::unique_ptr<row_check> make_sql_check(const config::check_spec& spec) {
-  return std::make_unique<sql_check>(spec);
 }
 
 }  // namespace cadre::actors

@@ -72,10 +72,10 @@ class schema_check : public row_check {
     offenders_.add(r);
   }
 
-  void finish(const check_context&, std::vector<audit_finding>& findings) override {
+  void finish(const check_context&, audit_report& report) override {
     offenders_.report(
         row_count(offenders_.count()) + " of " + std::to_string(rows_) + " do not match; the first: " + first_,
-        findings);
+        report.findings);
   }
 
  private:

@@ -40,7 +40,7 @@ audit_finding finding(const std::string& check) {
 audit_material sealed(std::vector<audit_finding> findings = {}) {
   audit_material m;
   m.status = "sealed";
-  m.rows = 2;
+  m.rows = m.rows_given = m.rows_checked = 2;
   m.row_lines = "row one\nrow two\n";
   m.findings = std::move(findings);
   return m;
@@ -69,7 +69,7 @@ std::string joined(const audit_machine::actions& actions) {
   for (const auto& action : actions) {
     if (!out.empty()) out += "; ";
     if (const auto* start = std::get_if<audit_machine::start_process>(&action)) {
-      out += "start " + std::to_string(start->rows);
+      out += "start " + std::to_string(start->rows_given);
     } else if (std::holds_alternative<audit_machine::kill_process>(action)) {
       out += "kill";
     } else if (const auto* send = std::get_if<audit_machine::send_verdict>(&action)) {
@@ -146,6 +146,44 @@ BOOST_AUTO_TEST_CASE(checks_alone_pass_an_output) {
 BOOST_AUTO_TEST_CASE(checks_alone_fail_an_output_with_their_findings) {
   auto m = machine(false);
   BOOST_CHECK_EQUAL(joined(m.on_material(sealed({finding("unique"), finding("range")}))), "failed unique range");
+}
+
+BOOST_AUTO_TEST_CASE(a_verdict_says_how_many_rows_were_looked_at) {
+  auto material = sealed();
+  material.rows = 100;
+  material.rows_given = 10;
+  material.rows_checked = 5;
+  material.notes = {"unique: looked at 5 of 100 rows"};
+  material.statistics.text = R"({"host":{"values":100}})";
+  auto m = machine(true);
+  const auto started = m.on_material(material);
+  BOOST_REQUIRE_EQUAL(started.size(), 1u);
+  const auto& start = std::get<audit_machine::start_process>(started[0]);
+  BOOST_CHECK_EQUAL(start.rows_total, 100);
+  BOOST_CHECK_EQUAL(start.rows_given, 10);
+  BOOST_CHECK_EQUAL(start.row_lines, material.row_lines);
+  m.on_stdout(verdict_line);
+  const auto verdict = verdict_of(m.on_exit(audit_exited(0)));
+  BOOST_CHECK(verdict.passed);
+  BOOST_CHECK_EQUAL(verdict.rows_total, 100);
+  BOOST_CHECK_EQUAL(verdict.rows_checked, 5);
+  BOOST_CHECK(verdict.notes == material.notes);
+  BOOST_CHECK_EQUAL(verdict.statistics.text, material.statistics.text);
+}
+
+BOOST_AUTO_TEST_CASE(many_findings_quote_no_more_than_fits_into_a_message) {
+  std::vector<audit_finding> findings(200, finding("schema"));
+  for (auto& f : findings) f.sample_rows.assign(5, json_text{'"' + std::string(2'000, 'x') + '"'});
+  auto m = machine(false);
+  const auto verdict = verdict_of(m.on_material(sealed(std::move(findings))));
+  BOOST_CHECK_EQUAL(verdict.findings.size(), 200u);
+  std::size_t bytes = 0;
+  for (const auto& f : verdict.findings)
+    for (const auto& row : f.sample_rows) bytes += row.text.size();
+  BOOST_CHECK_LE(bytes, 256u * 1024);
+  BOOST_CHECK_GT(bytes, 240u * 1024);
+  BOOST_CHECK_EQUAL(verdict.findings.front().sample_rows.size(), 5u);
+  BOOST_CHECK(verdict.findings.back().sample_rows.empty());
 }
 
 BOOST_AUTO_TEST_CASE(the_same_audit_gives_the_same_verdict_id) {
