@@ -1,0 +1,241 @@
+"""Who outside is told: mail, webhooks, ntfy and Slack, against real servers, with failures in between."""
+import datetime
+import email
+import email.policy
+import glob
+import hashlib
+import hmac
+import json
+import os
+import signal
+import time
+import unittest.mock
+
+from company import CompanyCase, free_port, response, wait_for
+from receivers import Hooks, Mails
+
+SECRET = "hunter2-of-the-hook"
+TOKEN = "hunter2-of-ntfy"
+RETRY = {"attempts": 50, "backoff": {"initial": "200ms", "max": "1s"}}
+
+
+def config(channels, nodes=1):
+    return {"company": "told", "nodes": {f"n{i}": {"roles": ["control", "work"]} for i in range(nodes)},
+            "notify": {"channels": channels},
+            "org": {"ceo": {"role": "ceo", "reports": {
+                "fine": {"role": "worker", "run": {"command": ["sh", "-c", response()]}},
+                "bad": {"role": "worker", "concurrency": 4, "retry": {"attempts": 1},
+                        "run": {"command": ["sh", "-c", "echo 'no <such> thing é' >&2; exit 3"]}}}}}}
+
+
+class Told(CompanyCase):
+    def setUp(self):
+        patched = unittest.mock.patch.dict(os.environ, {"HOOK_SECRET": SECRET, "NTFY_TOKEN": TOKEN})
+        patched.start()
+        self.addCleanup(patched.stop)
+
+    def hooks(self, port=0):
+        hooks = Hooks(port)
+        self.addCleanup(hooks.close)
+        return hooks
+
+    def start(self, channels, nodes=1):
+        c = self.company(config(channels, nodes))
+        c.start()
+        return c
+
+    def trouble(self, c):
+        """A worker fails; the escalation in the inbox about it."""
+        c.add_task("ceo.bad")
+        return wait_for(lambda: f"an escalation of ceo.bad: {c.json('escalation', 'list')}",
+                        lambda: next((e for e in c.json("inbox") if e["origin"] == "ceo.bad"), None))
+
+    def all_over(self, c, seconds=60):
+        wait_for(lambda: f"nothing is owed: {c.json('notify', 'list')}\n{c.logs()}",
+                 lambda: all(row["owed"] == 0 for row in c.json("notify", "list")), seconds)
+
+    def assert_silent(self, c):
+        """No secret is in a log, a listing or the database's rows about channels."""
+        shown = c.run("notify", "list").stdout + c.run("notify", "list", "--json").stdout
+        shown += json.dumps(c.rows("SELECT * FROM cadre.notification")
+                            + c.rows("SELECT * FROM cadre.notification_channel")
+                            + c.rows("SELECT cause, evidence FROM cadre.escalation"))
+        for path in glob.glob(os.path.join(c.state, "logs", "*")):
+            with open(path, encoding="utf-8", errors="replace") as file:
+                shown += file.read()
+        for secret in (SECRET, TOKEN, "/topic", "/services/"):
+            self.assertNotIn(secret, shown)
+
+    def test_every_kind_of_channel_tells_of_an_escalation_and_of_a_brief(self):
+        hooks, mails = self.hooks(), Mails()
+        self.addCleanup(mails.close)
+        url = f"http://127.0.0.1:{hooks.port}"
+        c = self.start({
+            "mail": {"email": {"to": ["anna@example.org", "ben@example.org"], "from": "cadre@example.org",
+                               "smtp": f"smtp://127.0.0.1:{mails.port}"}, "brief": True},
+            "hook": {"webhook": {"url": f"{url}/hook", "secret": "${env:HOOK_SECRET}"}, "brief": True,
+                     "resolved": True},
+            "phone": {"ntfy": {"url": f"{url}/topic", "token": "${env:NTFY_TOKEN}"}},
+            "chat": {"slack": {"url": f"{url}/services/T1"}},
+            "high": {"webhook": {"url": f"{url}/high"}, "severity": "critical"}})
+        read = lambda raw: email.message_from_bytes(raw, policy=email.policy.default)
+        mailed = lambda subject: [m for m in mails.accepted if read(m[2])["Subject"] == subject]
+        hooked = lambda kind: [h for h in hooks.at("/hook") if json.loads(h[1])["kind"] == kind]
+        e = self.trouble(c)
+        subject = "[told] error: run_failed at ceo.bad"
+        wait_for(lambda: f"all four hear: {c.json('notify', 'list')}\n{c.logs()}",
+                 lambda: mailed(subject) and hooked("escalations") and hooks.at("/") and hooks.at("/services/T1"))
+
+        (sender, recipients, raw), = mailed(subject)
+        self.assertEqual((sender, recipients), ("cadre@example.org", ["anna@example.org", "ben@example.org"]))
+        mail = read(raw)
+        self.assertEqual(mail.get_content_type(), "multipart/alternative")
+        self.assertTrue(mail["Message-ID"].endswith("@example.org>"))
+        self.assertLess(abs(mail["Date"].datetime.timestamp() - time.time()), 120)
+        self.assertIn(e["id"], mail.get_body(("plain",)).get_content())
+        self.assertIn(e["id"], mail.get_body(("html",)).get_content())
+        self.assertFalse(mail.defects)
+
+        (headers, body), = hooked("escalations")
+        t, v1 = (part.split("=", 1)[1] for part in headers["X-Cadre-Signature"].split(","))
+        self.assertEqual(v1, hmac.new(SECRET.encode(), t.encode() + b"." + body, hashlib.sha256).hexdigest())
+        self.assertLess(abs(int(t) - time.time()), 120)
+        said = json.loads(body)
+        self.assertEqual((said["id"], said["kind"], said["count"], said["severity"]),
+                         (headers["X-Cadre-Id"], "escalations", 1, "error"))
+        self.assertEqual(said["escalations"][0]["id"], e["id"])
+
+        (headers, body), = hooks.at("/")
+        self.assertEqual(headers["Authorization"], f"Bearer {TOKEN}")
+        said = json.loads(body)
+        self.assertEqual((said["topic"], said["priority"]), ("topic", 4))
+        (_, body), = hooks.at("/services/T1")
+        self.assertIn("run_failed at ceo.bad", json.loads(body)["text"])
+
+        c.run("brief", "--now")
+        c.run("escalation", "resolve", e["id"], "--note", "mended")
+        briefs = c.value("SELECT count(*) FROM cadre.brief")  # `up` writes the first by itself.
+        self.assertGreaterEqual(briefs, 1)
+        wait_for(lambda: f"the briefs and the end: {c.json('notify', 'list')}",
+                 lambda: len(mailed("[told] brief")) >= briefs and len(hooked("escalations")) == 2)
+        ended = next(s for _, b in hooked("escalations") for s in json.loads(b)["escalations"]
+                     if s["what"] == "resolved")
+        self.assertEqual((ended["id"], ended["note"]), (e["id"], "mended"))
+        page = read(mailed("[told] brief")[-1][2])
+        self.assertIn("# Brief of told", page.get_body(("plain",)).get_content())
+        self.assertIn("<html", page.get_body(("html",)).get_content())
+        self.all_over(c)
+        self.assertEqual(len({headers["X-Cadre-Id"] for headers, _ in hooks.at("/hook")}), len(hooks.at("/hook")))
+        self.assertEqual(len(hooked("brief")), c.value("SELECT count(*) FROM cadre.brief"))
+        self.assertFalse(hooks.at("/high"))
+        self.assert_silent(c)
+
+    def test_what_could_not_be_delivered_is_once_the_server_is_back(self):
+        port = free_port()
+        c = self.start({"hook": {"webhook": {"url": f"http://127.0.0.1:{port}/hook"}, "retry": RETRY},
+                        "busy": {"webhook": {"url": f"http://127.0.0.1:{port}/busy"}, "retry": RETRY}})
+        first = self.trouble(c)
+        wait_for(lambda: f"a failed attempt: {c.json('notify', 'list')}",
+                 lambda: all(row["last_error"] for row in c.json("notify", "list")))
+        self.assertIn("Couldn't connect", c.run("notify", "list").stdout)
+        hooks = self.hooks(port)
+        hooks.answers["/busy"] = 503
+        wait_for(lambda: f"the hook hears: {c.json('notify', 'list')}", lambda: hooks.at("/hook"))
+        wait_for("some are refused", lambda: hooks.refused >= 2)
+        hooks.answers.clear()
+        wait_for(lambda: f"busy hears: {c.json('notify', 'list')}", lambda: hooks.at("/busy"))
+        self.all_over(c)
+        for path in ("/hook", "/busy"):
+            (_, body), = hooks.at(path)
+            self.assertEqual([e["id"] for e in json.loads(body)["escalations"]], [first["id"]])
+        self.assertEqual([e["problem"] for e in c.json("inbox")], ["run_failed"])
+
+    def test_what_is_refused_for_good_is_an_escalation_that_the_others_get(self):
+        hooks, mails = self.hooks(), Mails()
+        self.addCleanup(mails.close)
+        mails.refuse_recipients = True
+        hooks.answers["/gone"] = 410
+        c = self.start({
+            "mail": {"email": {"to": ["anna@example.org"], "from": "cadre@example.org",
+                               "smtp": f"smtp://127.0.0.1:{mails.port}"}},
+            "gone": {"webhook": {"url": f"http://127.0.0.1:{hooks.port}/gone"}},
+            "hook": {"webhook": {"url": f"http://127.0.0.1:{hooks.port}/hook"}}})
+        self.trouble(c)
+        failed = lambda: sorted(e["cause"] for e in c.json("inbox") if e["problem"] == "notification_failed")
+        wait_for(lambda: f"two failures: {c.json('inbox')}", lambda: len(failed()) == 2)
+        self.assertEqual(failed()[0], "channel gone could not deliver: the server answered 410")
+        self.assertIn("channel mail could not deliver", failed()[1])
+        self.assertIn("550", failed()[1])
+        self.all_over(c)
+        told = [e["problem"] for _, body in hooks.at("/hook") for e in json.loads(body)["escalations"]]
+        self.assertEqual(sorted(told), ["notification_failed", "notification_failed", "run_failed"])
+        counts = {row["name"]: row["failed"] for row in c.json("notify", "list")}
+        self.assertGreaterEqual(counts["gone"], 1)
+        self.assertEqual(counts["hook"], 0)
+        refused = hooks.refused
+        time.sleep(2)
+        self.assertEqual(hooks.refused, refused, "it is tried for ever")
+
+    def test_quiet_hours_hold_back_and_a_digest_gathers(self):
+        hooks = self.hooks()
+        now = datetime.datetime.now(datetime.timezone.utc)
+        quiet = {"from": f"{now - datetime.timedelta(hours=1):%H:%M}", "to": f"{now + datetime.timedelta(hours=2):%H:%M}"}
+        url = f"http://127.0.0.1:{hooks.port}"
+        channels = {"night": {"webhook": {"url": f"{url}/night"}, "quiet_hours": quiet},
+                    "digest": {"webhook": {"url": f"{url}/digest"}, "digest": "8s"}}
+        c = self.start(channels)
+        began = time.monotonic()
+        self.trouble(c)
+        for task in [c.add_task("ceo.bad") for _ in range(2)]:
+            c.finished(task)
+        wait_for("the digest", lambda: hooks.at("/digest"))
+        self.assertGreater(time.monotonic() - began, 7)
+        (_, body), = hooks.at("/digest")
+        self.assertEqual(json.loads(body)["count"], 1)  # The same problem, counted.
+        self.assertFalse(hooks.at("/night"))
+        self.assertEqual({r["name"]: r["owed"] for r in c.json("notify", "list")}, {"digest": 0, "night": 1})
+        self.assertIn("sent", c.run("notify", "test", "night").stdout)
+        self.assertEqual([json.loads(body)["kind"] for _, body in hooks.at("/night")], ["test"])
+        # The night is over.
+        c.down()
+        del channels["night"]["quiet_hours"]
+        c.write("cadre.yaml", json.dumps(config(channels)))
+        c.start()
+        wait_for(lambda: f"the held back: {c.json('notify', 'list')}", lambda: len(hooks.at("/night")) == 2)
+        self.all_over(c)
+
+    def test_the_leader_is_killed_and_nothing_is_lost(self):
+        hooks = self.hooks()
+        hooks.answers["/hook"] = 503
+        c = self.start({"hook": {"webhook": {"url": f"http://127.0.0.1:{hooks.port}/hook"}, "retry": RETRY}}, nodes=2)
+        first = self.trouble(c)
+        wait_for("an attempt", lambda: hooks.refused)
+        for _ in range(3):
+            leader = wait_for("a leader", c.leader)
+            os.kill(c.node_pid(leader), signal.SIGKILL)
+            time.sleep(1)
+        hooks.answers.clear()
+        wait_for(lambda: f"it is delivered: {c.json('notify', 'list')}\n{c.logs()}", lambda: hooks.at("/hook"))
+        self.all_over(c)
+        ids = {headers["X-Cadre-Id"] for headers, _ in hooks.at("/hook")}
+        told = {e["id"] for _, body in hooks.at("/hook") for e in json.loads(body)["escalations"]}
+        owed = {row["subject"] for row in c.rows("SELECT subject FROM cadre.notification")}
+        self.assertIn(first["id"], told)
+        self.assertEqual(told, owed)
+        self.assertEqual(len(ids), c.value("SELECT count(DISTINCT delivery) FROM cadre.notification"))
+
+    def test_trying_a_channel_says_what_became_of_it(self):
+        hooks = self.hooks()
+        hooks.answers["/bad"] = 404
+        c = self.start({"good": {"webhook": {"url": f"http://127.0.0.1:{hooks.port}/good"}, "severity": "critical"},
+                        "bad": {"webhook": {"url": f"http://127.0.0.1:{hooks.port}/bad"}, "severity": "critical"}})
+        self.assertEqual(c.run("notify", "test", "good").stdout, "good: sent\n")
+        self.assertEqual(json.loads(hooks.at("/good")[0][1])["kind"], "test")
+        self.assertIn("the server answered 404", c.run("notify", "test", "bad", code=1).stderr)
+        self.assertIn("there are: good, bad", c.run("notify", "test", "bat", code=1).stderr)
+        self.assertNotIn("notification_failed", [e["problem"] for e in c.json("inbox")])
+        self.assertIn("cadre notify test mail", c.run("notify", "test", "--help").stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
