@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/notify/notify_machine.hpp"
 #include "actors/runner/exit_info.hpp"
 #include "bus/events.hpp"
 #include "config/company.hpp"
@@ -73,16 +74,21 @@ struct audit_order {
   agent_path worker;
   std::string dataset;
   std::vector<config::check_spec> checks;
+  config::sample_spec sample;
   bool with_rows = false;           ///< Whether the auditor's own command wants to read the rows.
   std::int64_t rows_bytes_max = 0;  ///< Of `row_lines`.
 };
 
 /// The answer.
 struct audit_material {
-  failure error;       ///< unreachable, storage, too_large; code none: the rest is good.
-  std::string status;  ///< Of the output now: only a sealed one needs a verdict.
-  std::int64_t rows = 0;
+  failure error;                  ///< unreachable, storage, too_large; code none: the rest is good.
+  std::string status;             ///< Of the output now: only a sealed one needs a verdict.
+  std::int64_t rows = 0;          ///< Of the output.
+  std::int64_t rows_given = 0;    ///< Of those, in the auditor's sample: for its command.
+  std::int64_t rows_checked = 0;  ///< The fewest that a check of rows looked at, or that are given to the command.
   std::vector<audit_finding> findings;  ///< Of the declared checks.
+  std::vector<std::string> notes;       ///< Of the declared checks.
+  json_text statistics;                 ///< Of all rows, by column.
   std::string row_lines;                ///< JSON Lines for the command's stdin.
 };
 
@@ -131,6 +137,18 @@ struct verdict_again {
   verdict_add verdict;
 };
 
+/// A message for a channel. From: notifier. To: the channel's sender.
+struct delivery_order {
+  std::string channel;
+  std::function<notify::attempt_end()> hand_over;  ///< Blocks.
+};
+
+/// How that ended. To: notifier.
+struct delivery_done {
+  std::string channel;
+  notify::attempt_end end;
+};
+
 /// What an agent can take, each time it changes. To: node reporter.
 struct capacity_note {
   agent_capacity capacity;
@@ -165,6 +183,8 @@ CAF_ADD_TYPE_ID(cadre_local, (cadre::actors::audit_call))
 CAF_ADD_TYPE_ID(cadre_local, (cadre::actors::verdict_again))
 CAF_ADD_TYPE_ID(cadre_local, (cadre::agent_report))
 CAF_ADD_TYPE_ID(cadre_local, (cadre::actors::capacity_note))
+CAF_ADD_TYPE_ID(cadre_local, (cadre::actors::delivery_order))
+CAF_ADD_TYPE_ID(cadre_local, (cadre::actors::delivery_done))
 /// An agent whose life was replaced has waited long enough to be stopped by its supervisor.
 CAF_ADD_ATOM(cadre_local, cadre::actors, replaced_atom, "replaced")
 /// Something of the programs that work for an agent may be due. To: agent (itself).
@@ -177,12 +197,15 @@ CAF_ADD_ATOM(cadre_local, cadre::actors, writer_flush_atom, "wr_flush")
 CAF_ADD_ATOM(cadre_local, cadre::actors, writer_renew_atom, "wr_renew")
 CAF_ADD_ATOM(cadre_local, cadre::actors, writer_ready_atom, "wr_ready")
 CAF_ADD_ATOM(cadre_local, cadre::actors, writer_prune_atom, "wr_prune")
-CAF_ADD_ATOM(cadre_local, cadre::actors, scheduler_look_atom, "sched_look")
+CAF_ADD_ATOM(cadre_local, cadre::actors, findings_look_atom, "find_look")
+CAF_ADD_ATOM(cadre_local, cadre::actors, watch_look_atom, "watch_look")
+CAF_ADD_ATOM(cadre_local, cadre::actors, dead_man_look_atom, "dead_man")
 CAF_ADD_ATOM(cadre_local, cadre::actors, relay_start_atom, "rel_start")
 CAF_ADD_ATOM(cadre_local, cadre::actors, relay_pump_atom, "rel_pump")
 CAF_ADD_ATOM(cadre_local, cadre::actors, audit_next_atom, "audit_next")
 CAF_ADD_ATOM(cadre_local, cadre::actors, audit_alive_atom, "auditalive")
 CAF_ADD_ATOM(cadre_local, cadre::actors, audit_probe_atom, "auditprobe")
+CAF_ADD_ATOM(cadre_local, cadre::actors, notify_look_atom, "notif_look")
 CAF_END_TYPE_ID_BLOCK(cadre_local)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::command)
@@ -209,3 +232,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::audit_call)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::verdict_again)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::agent_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::capacity_note)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::delivery_order)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cadre::actors::delivery_done)

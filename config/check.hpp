@@ -47,6 +47,8 @@ void check_audits(const company& c, const agent_index& agents, findings& out);
 void check_modes(const company& c, findings& out);
 /// Every schedule is watched by another agent than it runs.
 void check_schedules(const company& c, const agent_index& agents, findings& out);
+/// `notify`: what a channel names can be used.
+void check_notify(const company& c, findings& out);
 /// Every program can be executed. Blocks on the file system.
 void check_commands(const company& c, findings& out);
 

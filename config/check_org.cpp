@@ -3,6 +3,7 @@
 #include "config/units.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace cadre::config {
 namespace {
@@ -113,6 +114,28 @@ const agent* agent_index::expect(const agent_path& path, const std::string& key,
   return found;
 }
 
+namespace {
+
+std::set<agent_path> watchers_of(const company& c) {
+  std::set<agent_path> watchers;
+  for (const auto& s : c.schedules) watchers.insert(s.watcher);
+  if (c.brief) watchers.insert(c.brief->watcher);
+  return watchers;
+}
+
+/// The same nodes for somebody who is to notice what the leader does not do: first those that can't lead, then those
+/// that are named last, since the first one usually leads.
+std::vector<std::string> away_from_leaders(const company& c, const std::vector<std::string>& names) {
+  std::vector<std::string> away(names.rbegin(), names.rend());
+  std::stable_partition(away.begin(), away.end(), [&](const std::string& name) {
+    const auto* n = c.find_node(name);
+    return n == nullptr || !n->has(node_role::control);
+  });
+  return away;
+}
+
+}  // namespace
+
 void fill_nodes(company& c) {
   std::vector<std::string> all;
   std::vector<std::string> workers;
@@ -120,8 +143,11 @@ void fill_nodes(company& c) {
     all.push_back(n.name);
     if (n.has(node_role::work)) workers.push_back(n.name);
   }
+  const auto& anywhere = workers.empty() ? all : workers;
+  const auto away = away_from_leaders(c, anywhere);
+  const auto watches = watchers_of(c);
   for (auto& a : c.agents)
-    if (a.nodes.empty()) a.nodes = workers.empty() ? all : workers;
+    if (a.nodes.empty()) a.nodes = watches.contains(a.path) ? away : anywhere;
 }
 
 void check_org(const company& c, findings& out) {
@@ -144,6 +170,7 @@ void check(const company& c, findings& out) {
   check_audits(c, agents, out);
   check_modes(c, out);
   check_schedules(c, agents, out);
+  check_notify(c, out);
   check_commands(c, out);
 }
 

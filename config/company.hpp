@@ -4,12 +4,16 @@
 #include "schemas/json_text.hpp"
 #include "schemas/org.hpp"
 #include "schemas/task.hpp"
+#include "schemas/time.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 /// A company as its `cadre.yaml` describes it, checked and with every default filled in. The types are plain data;
@@ -70,19 +74,46 @@ struct output_spec {
   output_mode mode = output_mode::replace;
 };
 
+/// Which rows are looked at (`sample:`). Neither rows nor share: all of them.
+struct sample_spec {
+  std::int64_t rows = 0;
+  double share = 0.0;
+  std::int64_t seed = 0;
+  [[nodiscard]] bool all() const noexcept { return rows == 0 && share == 0.0; }
+};
+
+/// What of an output is compared with those before (`drift:`).
+struct drift_spec {
+  std::optional<double> row_change;   ///< Key `row_count`: share of the median.
+  std::optional<double> null_change;  ///< Key `nulls`: difference of two shares.
+  std::optional<double> shift;        ///< In usual spreads.
+  std::int64_t history = 10;          ///< Promoted outputs.
+};
+
 /// A declared check of an auditor (`checks:`).
 struct check_spec {
-  enum class kind { schema, unique, not_null, range, max_drop, sql };
+  enum class kind { schema, unique, not_null, range, max_drop, sql, references, total, drift };
   kind type = kind::not_null;
-  std::string name;                  ///< For people; made of the type and its columns if not given.
-  std::string dataset;               ///< Empty: every dataset of the worker.
-  std::vector<std::string> columns;  ///< unique, not_null; exactly one for range.
-  std::optional<double> min, max;    ///< range.
-  double max_drop_fraction = 0.0;    ///< max_drop: rows may shrink by at most this share of the canonical count.
-  json_text schema;                  ///< schema: a JSON Schema for each row.
+  std::string name;     ///< For people; made of the type and its columns if not given.
+  std::string dataset;  ///< Empty: every dataset of the worker.
+  std::vector<std::string>
+      columns;                     ///< unique, not_null, drift; exactly one for range, references; total: at most one.
+  std::optional<double> min, max;  ///< range.
+  double max_drop_fraction = 0.0;  ///< max_drop: rows may shrink by at most this share of the canonical count.
+  json_text schema;                ///< schema: a JSON Schema for each row.
   /// sql: a read-only SELECT that returns the offending rows; none means passed. `$1` is the output id (uuid);
   /// the staged rows are in `cadre.output_row (output, row_no, key, row jsonb)`.
   std::string sql;
+  // references, total: the canonical rows of a dataset, and their column. tolerance: of total.
+  std::string other_dataset, other_column;
+  double tolerance = 0.0;
+  drift_spec drift;
+  sample_spec sample;  ///< In place of the auditor's; of schema, unique, not_null and range.
+
+  /// Whether it looks at rows one by one, so that a sample of them makes sense.
+  [[nodiscard]] bool is_of_rows() const noexcept {
+    return type == kind::schema || type == kind::unique || type == kind::not_null || type == kind::range;
+  }
 };
 
 /// What a manager does with an escalation that it holds (`on_escalation:`).
@@ -114,6 +145,7 @@ struct agent {
   std::vector<agent_path> audits;
   milliseconds within{300'000};  ///< A verdict is due this long after an output is sealed.
   std::vector<check_spec> checks;
+  sample_spec sample;  ///< Of the checks of rows that have none of their own, and of what its command is given.
   // Managers and the ceo.
   escalation_rule on_escalation;
 };
@@ -125,15 +157,45 @@ struct node {
   [[nodiscard]] bool has(node_role r) const;
 };
 
+/// What happens to a fire that comes while an earlier one of its schedule is not over.
+enum class overlap_policy : std::uint8_t {
+  skip,          ///< It is left out, and the ledger says so.
+  buffer_one,    ///< It waits; of those that wait only the latest stays.
+  buffer_all,    ///< It waits; all that wait run one after the other.
+  cancel_other,  ///< The earlier one is cancelled, then it runs.
+  allow          ///< Both run.
+};
+
+/// What happens to the moments that passed while nobody could fire them (no leader).
+enum class catch_up_policy : std::uint8_t {
+  skip,  ///< None fires; the ledger has them as missed.
+  once,  ///< The latest within the window fires; the ledger has the others as missed.
+  all    ///< All within the window fire, oldest first.
+};
+
+/// `catch_up:`.
+struct catch_up_rule {
+  milliseconds window{86'400'000};  ///< How long after its moment a missed fire may still run.
+  catch_up_policy policy = catch_up_policy::once;
+
+  bool operator==(const catch_up_rule&) const = default;
+};
+
 struct schedule {
   std::string name;
   agent_path agent;
-  std::string cron;  ///< 5 fields, or @hourly and the like: see config/cron.hpp.
-  std::string tz = "UTC";
+  std::string cron;        ///< 5 or 6 fields, @daily and the like, or @every D: see config/cron.hpp.
+  std::string tz = "UTC";  ///< A name of the IANA database: see config/zone.hpp.
   agent_path watcher;
   milliseconds grace{120'000};  ///< Later than this after its moment, a fire is missed.
   std::int64_t priority = 2;
   json_text payload;
+  overlap_policy overlap = overlap_policy::skip;
+  catch_up_rule catch_up;
+  milliseconds jitter{0};  ///< Most time that a fire comes after its moment; see `calendar::fire_at`.
+  std::vector<std::chrono::year_month_day> exclude;  ///< Days of `tz` on which nothing is due.
+  timestamp starts;                                  ///< Nothing is due before it. Empty: open.
+  timestamp ends;                                    ///< Nothing is due at it or later. Empty: open.
 };
 
 /// When the ceo's brief is written (`brief:` of the ceo). The scheduler treats it as a schedule named `brief`, which is
@@ -176,6 +238,42 @@ struct retention_rule {
   bool operator==(const retention_rule&) const = default;
 };
 
+/// When a channel keeps quiet: from one time of day to another, every day, in a time zone.
+struct quiet_hours {
+  std::int64_t from_minutes = 0;         ///< Since midnight, 0 to 1439.
+  std::int64_t to_minutes = 0;           ///< Not the same; where it is earlier, of the next day.
+  std::string tz = "UTC";                ///< A name of the IANA time zone database.
+  severity unless = severity::critical;  ///< This and what is worse is sent all the same.
+};
+
+/// Where the outside world is told of what needs a person (`notify.channels.NAME`).
+struct notify_channel {
+  enum class kind { email, webhook, ntfy, slack };
+  enum class encryption : std::uint8_t { automatic, required, never };
+
+  std::string name;
+  kind type = kind::email;
+  severity level = severity::error;  ///< Escalations of this severity or worse are sent.
+  bool briefs = false;               ///< Each brief, too.
+  bool resolved = false;             ///< Also that what was sent is resolved.
+  std::optional<quiet_hours> quiet;
+  milliseconds digest{0};  ///< Gathers for so long what is not critical; 0: sends soon.
+  retry_policy retry{12, {milliseconds{5'000}, milliseconds{600'000}, 2.0, 0.2}};
+  std::string url;                         ///< Of the server; for webhook, ntfy and slack itself a secret.
+  std::string secret;                      ///< The password, the webhook's key, or the token of ntfy; may be empty.
+  std::vector<std::string> to;             ///< Of email.
+  std::string from, user;                  ///< Of email.
+  encryption tls = encryption::automatic;  ///< Of email.
+};
+
+/// The ping to a service outside, which raises the alarm when it stays away (`dead_man:`).
+struct dead_man_rule {
+  std::string url;  ///< http:// or https://; may hold a secret.
+  milliseconds every{300'000};
+  milliseconds timeout{10'000};  ///< Of one attempt.
+  std::int64_t attempts = 3;     ///< So many in a row fail before it is a finding.
+};
+
 struct company {
   std::string name;
   std::string about;
@@ -189,6 +287,9 @@ struct company {
   std::vector<mode_rule> modes;  ///< Those that the config names; others have a default `mode_rule`.
   std::vector<schedule> schedules;
   std::optional<brief_rule> brief;
+  std::vector<notify_channel> channels;  ///< `notify.channels`.
+  std::vector<std::string> documents;  ///< Texts whose names of agents and schedules are checked; relative to `folder`.
+  std::optional<dead_man_rule> dead_man;
 
   [[nodiscard]] const agent* find_agent(const agent_path& path) const;
   [[nodiscard]] const node* find_node(std::string_view name) const;
@@ -199,3 +300,38 @@ struct company {
 };
 
 }  // namespace cadre::config
+
+namespace cadre {
+
+template <>
+struct enum_names<config::overlap_policy> {
+  using e = config::overlap_policy;
+  static constexpr std::array<std::pair<e, std::string_view>, 5> value{{{e::skip, "skip"},
+                                                                        {e::buffer_one, "buffer_one"},
+                                                                        {e::buffer_all, "buffer_all"},
+                                                                        {e::cancel_other, "cancel_other"},
+                                                                        {e::allow, "allow"}}};
+};
+
+template <>
+struct enum_names<config::catch_up_policy> {
+  using e = config::catch_up_policy;
+  static constexpr std::array<std::pair<e, std::string_view>, 3> value{
+      {{e::skip, "skip"}, {e::once, "once"}, {e::all, "all"}}};
+};
+
+}  // namespace cadre
+
+template <>
+struct cadre::enum_names<cadre::config::notify_channel::kind> {
+  using kind = cadre::config::notify_channel::kind;
+  static constexpr std::array<std::pair<kind, std::string_view>, 4> value{
+      {{kind::email, "email"}, {kind::webhook, "webhook"}, {kind::ntfy, "ntfy"}, {kind::slack, "slack"}}};
+};
+
+template <>
+struct cadre::enum_names<cadre::config::notify_channel::encryption> {
+  using encryption = cadre::config::notify_channel::encryption;
+  static constexpr std::array<std::pair<encryption, std::string_view>, 3> value{
+      {{encryption::automatic, "auto"}, {encryption::required, "required"}, {encryption::never, "never"}}};
+};

@@ -3,6 +3,7 @@
 #include "config/cron.hpp"
 #include "config/units.hpp"
 #include "config/yaml_json.hpp"
+#include "config/zone.hpp"
 
 #include <algorithm>
 
@@ -66,8 +67,10 @@ complaint check_text(const key& row, const yaml::node& value) {
   if (text.size() > text_chars_max) return not_allowed(row, value, "too long");
   if (row.type == shape::token && !is_token(text)) return not_allowed(row, value, "not a valid name");
   if (row.type == shape::dataset && !is_dataset(text)) return not_allowed(row, value, "not a valid name");
-  if (row.type == shape::zone && text != "UTC")
-    return wrong(row, value, "other time zones are not supported yet; allowed: UTC");
+  if (row.type == shape::zone) {
+    const auto found = zone::find(text);
+    if (!found) return wrong(row, value, found.error().message);
+  }
   if (row.type == shape::cron) {
     const auto parsed = parse_cron(text);
     if (!parsed) return wrong(row, value, parsed.error().message);
@@ -109,9 +112,15 @@ std::string allowed_text(const key& row) {
     case shape::path:
       return "the path of an agent, for example ceo.data.ingest";
     case shape::cron:
-      return "minute hour day-of-month month day-of-week, or a macro such as @daily";
+      return "[second] minute hour day-of-month month day-of-week, a macro such as @daily, or @every and a duration";
     case shape::zone:
-      return "UTC";
+      return "UTC, or a name of the IANA database such as Europe/Rome";
+    case shape::moment:
+      return "a date and a time with its zone, for example 2026-11-21T08:00:00Z or 2026-11-21T09:00:00+01:00";
+    case shape::date:
+      return "a day of the calendar, for example 2026-12-25";
+    case shape::date_list:
+      return "a list of days, for example [2026-12-25, 2026-12-26]";
     case shape::json:
       return "any value of at most " + std::to_string(json_chars_max) + " characters as JSON";
     case shape::text_list:
@@ -215,6 +224,22 @@ complaint convert(const key& row, const yaml::node& value, kept_time& out) {
     return not_allowed(row, value, "not known" + (value.substituted ? "" : did_you_mean(value.text, {"forever"})));
   if (auto bad = convert(row, value, out.time)) return bad;
   out.forever = false;
+  return std::nullopt;
+}
+
+complaint convert(const key& row, const yaml::node& value, timestamp& out) {
+  if (auto bad = expect_scalar(row, value)) return bad;
+  const auto parsed = from_iso(value.text);
+  if (!parsed || *parsed <= timestamp{}) return not_allowed(row, value, "not a moment from 1970 on");
+  out = *parsed;
+  return std::nullopt;
+}
+
+complaint convert(const key& row, const yaml::node& value, std::chrono::year_month_day& out) {
+  if (auto bad = expect_scalar(row, value)) return bad;
+  const auto parsed = parse_date(value.text);
+  if (!parsed) return wrong(row, value, parsed.error().message);
+  out = *parsed;
   return std::nullopt;
 }
 

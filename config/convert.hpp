@@ -27,6 +27,8 @@ complaint convert(const key& row, const yaml::node& value, std::chrono::millisec
 complaint convert(const key& row, const yaml::node& value, agent_path& out);
 complaint convert(const key& row, const yaml::node& value, shutdown_time& out);
 complaint convert(const key& row, const yaml::node& value, kept_time& out);
+complaint convert(const key& row, const yaml::node& value, timestamp& out);
+complaint convert(const key& row, const yaml::node& value, std::chrono::year_month_day& out);
 complaint convert(const key& row, const yaml::node& value, json_text& out);
 
 /// Of a choice: whether the text is allowed, with a did-you-mean, or a word about versions to come.

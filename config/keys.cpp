@@ -43,7 +43,45 @@ constexpr std::array company_table{
         .type = shape::mapping_of,
         .inner = &mode_keys,
         .doc = "How much of a mode's work is done at once, by the name of the mode."},
-    key{.name = "schedules", .type = shape::mapping_of, .inner = &schedule_keys, .doc = "Runs at set times, by name."}};
+    key{.name = "schedules", .type = shape::mapping_of, .inner = &schedule_keys, .doc = "Runs at set times, by name."},
+    key{.name = "notify",
+        .type = shape::mapping,
+        .inner = &notify_keys,
+        .doc = "Who outside is told of what reaches the ceo's inbox, and of briefs."},
+    key{.name = "documents",
+        .type = shape::text_list,
+        .max = 50,
+        .doc =
+            "Texts about the company, relative to the folder of this file: names in them of agents and schedules that "
+            "do not exist are findings. Nothing changes them."},
+    key{.name = "dead_man",
+        .type = shape::mapping,
+        .inner = &dead_man_keys,
+        .doc = "A ping to a service outside while all is well; the service raises the alarm when it stays away."}};
+
+constexpr std::array dead_man_table{
+    key{.name = "url",
+        .type = shape::text,
+        .required = true,
+        .doc = "What is asked for with GET: http:// or https://. Any answer of 2xx is well."},
+    key{.name = "every",
+        .type = shape::duration,
+        .fallback = "5m",
+        .min = 1 * second,
+        .max = day,
+        .doc = "The time between two pings; the service should wait for at least twice as long."},
+    key{.name = "timeout",
+        .type = shape::duration,
+        .fallback = "10s",
+        .min = 100,
+        .max = minute,
+        .doc = "Of one attempt."},
+    key{.name = "attempts",
+        .type = shape::integer,
+        .fallback = "3",
+        .min = 1,
+        .max = 20,
+        .doc = "So many attempts in a row fail before it is a finding of the ceo."}};
 
 constexpr std::array node_table{
     key{.name = "roles",
@@ -124,8 +162,14 @@ constexpr key cron_key{
     .name = "cron",
     .type = shape::cron,
     .required = true,
-    .doc = "minute hour day-of-month month day-of-week, or @hourly, @daily, @weekly, @monthly, @yearly."};
-constexpr key zone_key{.name = "tz", .type = shape::zone, .fallback = "UTC", .doc = "The time zone; only UTC for now."};
+    .doc =
+        "[second] minute hour day-of-month month day-of-week; or @hourly, @daily, @weekly, @monthly, @yearly; or "
+        "@every and a duration."};
+constexpr key zone_key{
+    .name = "tz",
+    .type = shape::zone,
+    .fallback = "UTC",
+    .doc = "The time zone of cron and exclude: UTC, or a name of the IANA database such as Europe/Rome."};
 constexpr key watcher_key{
     .name = "watcher",
     .type = shape::path,
@@ -133,6 +177,19 @@ constexpr key watcher_key{
     .doc = "The agent that raises the alarm when a moment is missed; another than the watched one."};
 
 constexpr std::array brief_table{cron_key, zone_key, watcher_key};
+
+constexpr std::array catch_up_table{
+    key{.name = "window",
+        .type = shape::duration,
+        .fallback = "1d",
+        .min = 1 * second,
+        .max = 31 * day,
+        .doc = "A moment that is longer ago is not caught up with: it stays missed."},
+    key{.name = "policy",
+        .type = shape::choice,
+        .fallback = "once",
+        .allowed = "skip|once|all",
+        .doc = "Of the missed moments within the window fire: none (skip), the latest (once), all."}};
 
 constexpr std::array schedule_table{
     key{.name = "agent", .type = shape::path, .required = true, .doc = "The agent that runs."},
@@ -153,11 +210,26 @@ constexpr std::array schedule_table{
     key{.name = "overlap",
         .type = shape::choice,
         .fallback = "skip",
-        .allowed = "skip",
-        .later = "buffer_one|buffer_all|cancel_other|allow",
-        .doc = "A fire is left out while the one before still runs."},
-    key{.name = "catch_up", .supported = false},
-    key{.name = "jitter", .supported = false}};
+        .allowed = "skip|buffer_one|buffer_all|cancel_other|allow",
+        .doc = "A fire while the one before still runs: is left out, waits as the only one or with others, cancels it, "
+               "or runs beside it."},
+    key{.name = "catch_up",
+        .type = shape::mapping,
+        .inner = &catch_up_keys,
+        .doc = "What happens to moments that passed while nobody could fire them."},
+    key{.name = "jitter",
+        .type = shape::duration,
+        .fallback = "0s",
+        .max = hour,
+        .doc =
+            "A fire comes up to this much after its moment, always as much for the same moment; shorter than the time "
+            "between two moments."},
+    key{.name = "exclude",
+        .type = shape::date_list,
+        .max = 1'000,
+        .doc = "Days, in the time zone tz, on which nothing is due: holidays."},
+    key{.name = "starts", .type = shape::moment, .doc = "Nothing is due before it; @every counts from it."},
+    key{.name = "ends", .type = shape::moment, .doc = "Nothing is due at it or later."}};
 
 }  // namespace
 
@@ -168,13 +240,20 @@ constinit const mapping fleet_keys{"fleet", fleet_table};
 constinit const mapping retention_keys{"retention", retention_table};
 constinit const mapping brief_keys{"brief", brief_table};
 constinit const mapping schedule_keys{"schedule", schedule_table};
+constinit const mapping dead_man_keys{"dead_man", dead_man_table};
+constinit const mapping catch_up_keys{"catch_up", catch_up_table};
 
 std::span<const mapping* const> all_mappings() noexcept {
-  static constexpr std::array<const mapping*, 19> all{
-      &company_keys,       &node_keys,      &fleet_keys,  &defaults_keys,   &restart_backoff_keys,
-      &retry_backoff_keys, &supervise_keys, &retry_keys,  &escalation_keys, &agent_keys,
-      &run_keys,           &bus_keys,       &output_keys, &check_keys,      &range_keys,
-      &brief_keys,         &schedule_keys,  &mode_keys,   &retention_keys};
+  static constexpr std::array<const mapping*, 34> all{
+      &company_keys,         &node_keys,          &fleet_keys,         &defaults_keys,
+      &restart_backoff_keys, &retry_backoff_keys, &supervise_keys,     &retry_keys,
+      &escalation_keys,      &agent_keys,         &run_keys,           &bus_keys,
+      &output_keys,          &check_keys,         &range_keys,         &brief_keys,
+      &schedule_keys,        &mode_keys,          &retention_keys,     &notify_keys,
+      &channel_keys,         &email_keys,         &webhook_keys,       &ntfy_keys,
+      &slack_keys,           &quiet_keys,         &channel_retry_keys, &channel_backoff_keys,
+      &catch_up_keys,        &sample_keys,        &references_keys,    &total_keys,
+      &drift_keys,           &dead_man_keys};
   return all;
 }
 

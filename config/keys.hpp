@@ -30,10 +30,13 @@ enum class shape : std::uint8_t {
   path,        ///< The path of an agent.
   cron,        ///< A cron expression.
   zone,        ///< A time zone.
+  moment,      ///< A date and a time with its zone, as in ISO 8601.
+  date,        ///< A day: year-month-day.
   json,        ///< Anything; kept as JSON.
   text_list,   ///< A list of texts, each once.
   argv,        ///< A list of arguments.
   choices,     ///< A list of `allowed`, each once.
+  date_list,   ///< A list of days, each once.
   path_list,   ///< A list of agents' paths.
   node_list,   ///< A node's name, or a list of them.
   text_map,    ///< Names and texts.
@@ -94,8 +97,23 @@ extern const mapping bus_keys;
 extern const mapping output_keys;
 extern const mapping check_keys;
 extern const mapping range_keys;
+extern const mapping sample_keys;
+extern const mapping references_keys;
+extern const mapping total_keys;
+extern const mapping drift_keys;
 extern const mapping brief_keys;
 extern const mapping schedule_keys;
+extern const mapping dead_man_keys;
+extern const mapping catch_up_keys;
+extern const mapping notify_keys;
+extern const mapping channel_keys;
+extern const mapping email_keys;
+extern const mapping webhook_keys;
+extern const mapping ntfy_keys;
+extern const mapping slack_keys;
+extern const mapping quiet_keys;
+extern const mapping channel_retry_keys;
+extern const mapping channel_backoff_keys;
 
 /// Every mapping, the company first.
 std::span<const mapping* const> all_mappings() noexcept;

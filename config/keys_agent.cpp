@@ -117,16 +117,17 @@ constexpr std::array retry_table{key{.name = "attempts",
                                      .inner = &retry_backoff_keys,
                                      .doc = "The wait before the next run."}};
 
-constexpr std::array escalation_table{key{.name = "investigate",
-                                          .type = shape::duration,
-                                          .fallback = "0s",
-                                          .max = 30 * day,
-                                          .doc = "Time it is held before `then`."},
-                                      key{.name = "then",
-                                          .type = shape::choice,
-                                          .fallback = "escalate",
-                                          .allowed = "escalate|resolve|retry",
-                                          .doc = "Pass it up, close it, or run the failed task again."}};
+constexpr std::array escalation_table{
+    key{.name = "investigate",
+        .type = shape::duration,
+        .fallback = "0s",
+        .max = 30 * day,
+        .doc = "Time it is held before `then`; a manager with a `run:` has his program look into it."},
+    key{.name = "then",
+        .type = shape::choice,
+        .fallback = "escalate",
+        .allowed = "escalate|resolve|retry",
+        .doc = "Pass it up, close it, or run the failed task again."}};
 
 constexpr std::array agent_table{
     key{.name = "role",
@@ -190,6 +191,11 @@ constexpr std::array agent_table{
         .max = 200,
         .inner = &check_keys,
         .doc = "What every output must satisfy."},
+    key{.name = "sample",
+        .type = shape::mapping,
+        .roles = only(agent_role::auditor),
+        .inner = &sample_keys,
+        .doc = "Its checks of rows and its command look at some of the rows only; at all of them if not given."},
     inherit(on_escalation_key, managers),
     key{.name = "brief",
         .type = shape::mapping,
@@ -275,34 +281,6 @@ constexpr std::array output_table{
         .doc =
             "replace: rows it lacks disappear; upsert: rows with the same key are replaced; append: rows are added."}};
 
-constexpr std::array check_table{
-    key{.name = "name", .doc = "A name for people; made of the rest if not given."},
-    key{.name = "dataset", .type = shape::dataset, .doc = "The dataset it is about; every one if not given."},
-    key{.name = "unique",
-        .type = shape::text_list,
-        .min = 1,
-        .max = 32,
-        .doc = "No two rows have the same values in these columns."},
-    key{.name = "not_null",
-        .type = shape::text_list,
-        .min = 1,
-        .max = 256,
-        .doc = "These columns always have a value."},
-    key{.name = "range",
-        .type = shape::mapping,
-        .inner = &range_keys,
-        .doc = "The numbers of a column are within these."},
-    key{.name = "max_drop",
-        .type = shape::share,
-        .doc = "The rows shrink by at most this share of the canonical count, for example 20%."},
-    key{.name = "schema", .type = shape::json, .doc = "A JSON Schema that each row satisfies."},
-    key{.name = "sql", .doc = "A SELECT of the offending rows; $1 is the output's id. None: passed."}};
-
-constexpr std::array range_table{
-    key{.name = "column", .required = true, .doc = "The column."},
-    key{.name = "min", .type = shape::number, .min = -1e300, .max = 1e300, .doc = "The smallest allowed number."},
-    key{.name = "max", .type = shape::number, .min = -1e300, .max = 1e300, .doc = "The largest allowed number."}};
-
 }  // namespace
 
 constinit const mapping defaults_keys{"defaults", defaults_table};
@@ -315,7 +293,5 @@ constinit const mapping agent_keys{"agent", agent_table};
 constinit const mapping run_keys{"run", run_table};
 constinit const mapping bus_keys{"bus", bus_table};
 constinit const mapping output_keys{"output", output_table};
-constinit const mapping check_keys{"check", check_table};
-constinit const mapping range_keys{"range", range_table};
 
 }  // namespace cadre::config

@@ -50,6 +50,11 @@ std::string kept_text(const kept_time& k) {
   return k.forever ? "forever" : duration_text(k.time);
 }
 
+std::string time_text(std::int64_t minutes) {
+  const auto two = [](std::int64_t n) { return (n < 10 ? "0" : "") + std::to_string(n); };
+  return two(minutes / 60) + ":" + two(minutes % 60);
+}
+
 void add_backoff(values& all, const std::string& at, const backoff& b) {
   all.push_back({at + ".initial", duration_text(b.initial)});
   all.push_back({at + ".max", duration_text(b.max)});
@@ -71,10 +76,19 @@ void add_run(values& all, const run_spec& run) {
   all.push_back({"run.open_files_max", std::to_string(run.open_files_max)});
 }
 
+std::string sample_text(const sample_spec& s) {
+  if (s.all()) return "all rows";
+  return (s.rows > 0 ? std::to_string(s.rows) + " rows" : number_text(s.share * 100) + "%") +
+         (s.seed == 0 ? "" : " of seed " + std::to_string(s.seed));
+}
+
 std::string check_text(const check_spec& c) {
   const auto bound = [](const std::optional<double>& b) { return b ? number_text(*b) : "-"; };
-  return std::to_string(static_cast<int>(c.type)) + exact({c.name, c.dataset, c.schema.text, c.sql}) +
-         exact(c.columns) + bound(c.min) + bound(c.max) + number_text(c.max_drop_fraction);
+  return std::to_string(static_cast<int>(c.type)) +
+         exact({c.name, c.dataset, c.schema.text, c.sql, c.other_dataset, c.other_column, sample_text(c.sample)}) +
+         exact(c.columns) + bound(c.min) + bound(c.max) + number_text(c.max_drop_fraction) + '/' +
+         number_text(c.tolerance) + bound(c.drift.row_change) + '/' + bound(c.drift.null_change) + '/' +
+         bound(c.drift.shift) + '/' + std::to_string(c.drift.history);
 }
 
 values values_of(const agent& a) {
@@ -109,6 +123,7 @@ values values_of(const agent& a) {
   all.push_back({"audits", paths(a.audits)});
   all.push_back({"within", duration_text(a.within)});
   all.push_back({"checks", listed(a.checks, check_text), false});
+  all.push_back({"sample", sample_text(a.sample)});
   return all;
 }
 
@@ -124,11 +139,41 @@ values values_of(const schedule& s) {
           {"watcher", s.watcher.text},
           {"grace", duration_text(s.grace)},
           {"priority", std::to_string(s.priority)},
-          {"payload", s.payload.text, false}};
+          {"payload", s.payload.text, false},
+          {"overlap", std::string(to_text(s.overlap))},
+          {"catch_up.window", duration_text(s.catch_up.window)},
+          {"catch_up.policy", std::string(to_text(s.catch_up.policy))},
+          {"jitter", duration_text(s.jitter)},
+          {"exclude", listed(s.exclude, date_text)},
+          {"starts", s.starts.empty() ? std::string{} : to_iso(s.starts)},
+          {"ends", s.ends.empty() ? std::string{} : to_iso(s.ends)}};
 }
 
 values values_of(const mode_rule& m) {
   return {{"concurrency", std::to_string(m.concurrency)}, {"per_key", std::to_string(m.per_key)}};
+}
+
+values values_of(const notify_channel& c) {
+  values all{{"kind", std::string(to_text(c.type))},
+             {"url", c.url, false},
+             {"secret", c.secret, false},
+             {"to", texts(c.to)},
+             {"from", c.from},
+             {"user", c.user, false},
+             {"tls", std::string(to_text(c.tls))},
+             {"severity", std::string(to_text(c.level))},
+             {"brief", yes_no(c.briefs)},
+             {"resolved", yes_no(c.resolved)},
+             {"digest", duration_text(c.digest)},
+             {"retry.attempts", std::to_string(c.retry.attempts)}};
+  add_backoff(all, "retry.backoff", c.retry.wait);
+  if (c.quiet) {
+    all.push_back({"quiet_hours.from", time_text(c.quiet->from_minutes)});
+    all.push_back({"quiet_hours.to", time_text(c.quiet->to_minutes)});
+    all.push_back({"quiet_hours.tz", c.quiet->tz});
+    all.push_back({"quiet_hours.unless", std::string(to_text(c.quiet->unless))});
+  }
+  return all;
 }
 
 values values_of(const brief_rule& b) {
@@ -136,6 +181,12 @@ values values_of(const brief_rule& b) {
 }
 
 values values_of(const company& c) {
+  // Its URL may hold a secret.
+  const auto ping = c.dead_man ? c.dead_man->url + " " + duration_text(c.dead_man->every) + " " +
+                                     duration_text(c.dead_man->timeout) + " " + std::to_string(c.dead_man->attempts)
+                               : std::string{};
+  std::string documents;
+  for (const auto& name : c.documents) documents += (documents.empty() ? "" : ", ") + name;
   return {{"company", c.name},
           {"about", c.about},
           {"production", yes_no(c.production)},
@@ -145,7 +196,9 @@ values values_of(const company& c) {
           {"retention.runs", kept_text(c.retention.runs)},
           {"retention.journal", kept_text(c.retention.journal)},
           {"retention.outputs", kept_text(c.retention.outputs)},
-          {"retention.events", kept_text(c.retention.events)}};
+          {"retention.events", kept_text(c.retention.events)},
+          {"documents", documents},
+          {"dead_man", ping, false}};
 }
 
 struct difference {
@@ -249,6 +302,7 @@ std::vector<plan_step> plan(const company& before, const company& after) {
   plan_named("mode", before.modes, after.modes, steps);
   plan_brief(before, after, steps);
   plan_named("schedule", before.schedules, after.schedules, steps);
+  plan_named("channel", before.channels, after.channels, steps);
   return steps;
 }
 

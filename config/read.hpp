@@ -32,8 +32,12 @@ void read_supervise(const scope& keys, supervise& out);
 void read_retry(const scope& keys, retry_policy& out);
 void read_escalation(const scope& keys, escalation_rule& out);
 
+/// Reads one of `notify.channels`.
+void read_channel(const std::string& name, const scope& keys, company& out);
+
 void read_run(const scope& keys, run_spec& out);
 void read_check(const scope& keys, check_spec& out);
+void read_sample(const scope& keys, sample_spec& out);
 
 /// Where an agent stands in the file: `org.ceo.reports.data` for `ceo.data`.
 std::string config_key(const agent_path& path);

@@ -25,12 +25,15 @@ void read_outputs(const scope& keys, std::vector<output_spec>& out) {
 
 /// A name for people: the kind, and the columns where there are any.
 std::string check_name(const check_spec& c) {
-  std::string name(c.type == check_spec::kind::sql        ? "sql"
-                   : c.type == check_spec::kind::schema   ? "schema"
-                   : c.type == check_spec::kind::max_drop ? "max_drop " + number_text(c.max_drop_fraction * 100) + "%"
-                   : c.type == check_spec::kind::unique   ? "unique"
-                   : c.type == check_spec::kind::range    ? "range"
-                                                          : "not_null");
+  std::string name(c.type == check_spec::kind::sql          ? "sql"
+                   : c.type == check_spec::kind::schema     ? "schema"
+                   : c.type == check_spec::kind::max_drop   ? "max_drop " + number_text(c.max_drop_fraction * 100) + "%"
+                   : c.type == check_spec::kind::unique     ? "unique"
+                   : c.type == check_spec::kind::range      ? "range"
+                   : c.type == check_spec::kind::total      ? "total of " + c.other_dataset
+                   : c.type == check_spec::kind::drift      ? "drift"
+                   : c.type == check_spec::kind::references ? c.other_dataset + " has"
+                                                            : "not_null");
   if (!c.columns.empty()) name += " " + join({c.columns.begin(), c.columns.end()});
   return c.dataset.empty() ? name : c.dataset + ": " + name;
 }
@@ -79,6 +82,7 @@ void read_role_keys(const scope& keys, const agent_defaults& defaults, agent& a)
     keys.read_list("audits", a.audits);
     keys.read("within", a.within);
     read_checks(keys, a.checks);
+    if (keys.has("sample")) read_sample(keys.inner("sample"), a.sample);
     if (a.run.how == run_spec::mode::none && !a.checks.empty() && !keys.has("run")) a.run.how = run_spec::mode::check;
     return;
   }

@@ -41,8 +41,14 @@ void read_schedule(const std::string& name, const scope& keys, company& out) {
   keys.read("grace", s.grace);
   keys.read("priority", s.priority);
   keys.read("payload", s.payload);
-  std::string overlap;
-  keys.read_choice("overlap", overlap);
+  keys.read("overlap", s.overlap);
+  const scope catch_up = keys.inner("catch_up");
+  catch_up.read("window", s.catch_up.window);
+  catch_up.read("policy", s.catch_up.policy);
+  keys.read("jitter", s.jitter);
+  keys.read_list("exclude", s.exclude);
+  keys.read("starts", s.starts);
+  keys.read("ends", s.ends);
   out.schedules.push_back(std::move(s));
 }
 
@@ -64,6 +70,18 @@ void read_retention(const scope& keys, retention_rule& out) {
     keys.complain(keys.has("runs") ? "runs" : "tasks", "runs would be kept longer than their tasks (" +
                                                            duration_text(out.tasks.time) +
                                                            "); allowed: runs at most as long as tasks");
+}
+
+void read_dead_man(const scope& keys, company& out) {
+  dead_man_rule rule;
+  keys.read("url", rule.url);
+  keys.read("every", rule.every);
+  keys.read("timeout", rule.timeout);
+  keys.read("attempts", rule.attempts);
+  // The URL may be a secret, so it is not quoted.
+  if (!rule.url.empty() && !rule.url.starts_with("http://") && !rule.url.starts_with("https://"))
+    keys.complain("url", "not a URL that can be pinged; allowed: http://... or https://...");
+  out.dead_man = std::move(rule);
 }
 
 void read_backoff(const scope& keys, backoff& out) {
@@ -122,6 +140,10 @@ void read_company(const scope& file, company& out) {
                   [&](const std::string& name, const scope& keys) { read_mode(name, keys, out); });
   file.each_inner("schedules", shape::token,
                   [&](const std::string& name, const scope& keys) { read_schedule(name, keys, out); });
+  file.inner("notify").each_inner("channels", shape::token,
+                                  [&](const std::string& name, const scope& keys) { read_channel(name, keys, out); });
+  file.read_list("documents", out.documents);
+  if (file.has("dead_man")) read_dead_man(file.inner("dead_man"), out);
 }
 
 }  // namespace cadre::config

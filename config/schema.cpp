@@ -14,6 +14,9 @@ constexpr std::string_view token_pattern = "^[a-z0-9-]{1,63}$";
 constexpr std::string_view dataset_pattern = "^[a-z0-9_-]{1,63}$";
 constexpr std::string_view duration_pattern = "^[0-9]+(ms|s|m|h|d)$";
 constexpr std::string_view size_pattern = "^[0-9]+(B|KiB|MiB|GiB)?$";
+constexpr std::string_view date_pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
+constexpr std::string_view moment_pattern =
+    R"(^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$)";
 /// A value with a reference can only be judged once it is replaced.
 const json reference{{"type", "string"}, {"pattern", R"(\$\{(env|file):[^}]*\})"}};
 
@@ -92,7 +95,13 @@ json value_of(const key& row) {
     case shape::cron:
       return {{"type", "string"}, {"minLength", 1}};
     case shape::zone:
-      return any_of({{{"const", "UTC"}}, reference});
+      return any_of({text("^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$"), reference});
+    case shape::moment:
+      return any_of({text(moment_pattern), reference});
+    case shape::date:
+      return text(date_pattern);
+    case shape::date_list:
+      return list(text(date_pattern), row);
     case shape::json:
       return json::object();
     case shape::text_list:

@@ -28,6 +28,9 @@ key item_row(const key& list) {
     case shape::choices:
       row.type = shape::choice;
       break;
+    case shape::date_list:
+      row.type = shape::date;
+      break;
     case shape::path_list:
       row.type = shape::path;
       break;
@@ -179,15 +182,6 @@ void scope::each_item(std::string_view name, const item_visit& visit) const {
     else
       visit(item_row(row), item, at);
   }
-}
-
-void scope::read_choice(std::string_view name, std::string& value) const {
-  const auto* e = entry_of(name);
-  if (e == nullptr) return;
-  if (auto bad = check_choice(row_of(name), *e->value))
-    complain(name, *bad);
-  else
-    value = e->value->text;
 }
 
 void scope::read_map(std::string_view name, std::map<std::string, std::string>& values) const {

@@ -80,9 +80,6 @@ class scope {
     });
   }
 
-  /// Reads a choice that has no enum, because it allows one value only.
-  void read_choice(std::string_view name, std::string& value) const;
-
   /// Reads names and texts.
   void read_map(std::string_view name, std::map<std::string, std::string>& values) const;
 

@@ -1,8 +1,10 @@
 #include "config/units.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <utility>
 
@@ -63,6 +65,27 @@ result<std::chrono::milliseconds> parse_duration(std::string_view text) {
 
 std::string duration_text(std::chrono::milliseconds time) {
   return time.count() == 0 ? "0s" : largest_unit(time.count(), time_units);
+}
+
+result<std::chrono::year_month_day> parse_date(std::string_view text) {
+  const bool shaped = text.size() == 10 && text[4] == '-' && text[7] == '-';
+  const auto part = [&](std::size_t at, std::size_t size) {
+    const auto digits = text.substr(at, size);
+    return std::all_of(digits.begin(), digits.end(), is_digit) ? parse_integer(digits).value_or(0) : 0;
+  };
+  std::chrono::year_month_day day{};
+  if (shaped)
+    day = std::chrono::year{static_cast<int>(part(0, 4))} / static_cast<int>(part(5, 2)) / static_cast<int>(part(8, 2));
+  if (!shaped || !day.ok() || day.year() < std::chrono::year{1})
+    return fail(errc::bad_value, "not a day of the calendar; write year-month-day, for example 2026-12-25");
+  return day;
+}
+
+std::string date_text(const std::chrono::year_month_day& day) {
+  std::array<char, 32> text{};
+  const auto size = std::snprintf(text.data(), text.size(), "%04d-%02u-%02u", static_cast<int>(day.year()),
+                                  static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()));
+  return {text.data(), static_cast<std::size_t>(size)};
 }
 
 result<std::int64_t> parse_bytes(std::string_view text) {

@@ -17,6 +17,12 @@ result<std::chrono::milliseconds> parse_duration(std::string_view text);
 /// The shortest such text, for example `90s`, `5m`, `0s`.
 std::string duration_text(std::chrono::milliseconds time);
 
+/// `2026-12-25`: a day that the calendar has.
+result<std::chrono::year_month_day> parse_date(std::string_view text);
+
+/// Such a text.
+std::string date_text(const std::chrono::year_month_day& day);
+
 /// `4096`, `64KiB`, `1MiB`, `2GiB`: bytes. A bare number is a count of bytes.
 result<std::int64_t> parse_bytes(std::string_view text);
 

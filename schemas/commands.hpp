@@ -125,7 +125,11 @@ struct verdict_add {
   agent_path auditor;
   bool passed = false;
   std::vector<audit_finding> findings;
-  CADRE_FIELDS(id, output, auditor, passed, findings)
+  std::int64_t rows_total = 0;     ///< Of the output.
+  std::int64_t rows_checked = 0;   ///< The fewest that any check or the auditor's command looked at.
+  std::vector<std::string> notes;  ///< What is no finding: what a sample was of, what had no history. At most 50 kept.
+  json_text statistics;            ///< Of all rows, an object by column: kept for later outputs. Null: none.
+  CADRE_FIELDS(id, output, auditor, passed, findings, rows_total, rows_checked, notes, statistics)
 };
 
 /// Raises a problem to the manager of `origin`. Same fingerprint while open: counted, not doubled. Idempotent by `id`.
@@ -158,6 +162,30 @@ struct escalation_resolve {
   std::string by;
   std::string note;
   CADRE_FIELDS(id, by, note)
+};
+
+/// A person, or the agent that holds it, does something about an escalation. Its hop carries the command's id.
+struct escalation_act {
+  static constexpr std::string_view kind = "escalation_act";
+  escalation_id id;
+  escalation_action action = escalation_action::escalate;
+  agent_path to;  ///< reassign, delegate: to whom.
+  std::int64_t for_ms =
+      0;  ///< snooze: until then it sleeps. delegate: his time; 0: as his or the holder's policy says.
+  std::string by;
+  std::string note;
+  CADRE_FIELDS(id, action, to, for_ms, by, note)
+};
+
+/// What the run of an investigation wants done about its escalation, once it succeeds. The last one of a run counts.
+struct escalation_decide {
+  static constexpr std::string_view kind = "escalation_decide";
+  run_id run;
+  escalation_action action = escalation_action::escalate;
+  agent_path to;            ///< As in escalation_act.
+  std::int64_t for_ms = 0;  ///< As in escalation_act.
+  std::string note;
+  CADRE_FIELDS(run, action, to, for_ms, note)
 };
 
 /// Asks for the epoch of a new life of an agent; ends the previous one. Idempotent by `token`. The outcome carries
@@ -257,13 +285,99 @@ struct agent_pause {
   CADRE_FIELDS(agent, paused, by, reason)
 };
 
-/// A schedule's moment came. Adds the task unless the previous fire still runs. Idempotent by (schedule, due).
-struct schedule_fire {
-  static constexpr std::string_view kind = "schedule_fire";
+/// Holds a schedule or lets it go on: what comes due meanwhile is cancelled in the ledger; what runs goes on, and what
+/// somebody asks for fires all the same. The last one wins.
+struct schedule_pause {
+  static constexpr std::string_view kind = "schedule_pause";
   std::string schedule;
-  timestamp due;
-  task_id task;
-  CADRE_FIELDS(schedule, due, task)
+  bool paused = true;
+  std::string by;
+  std::string reason;
+  CADRE_FIELDS(schedule, paused, by, reason)
+};
+
+/// Fires a schedule now, as a fire of its own beside those of its calendar; its `overlap` holds for it, too. Idempotent
+/// by (schedule, due). The outcome's `ref` is the task; empty: it was skipped, or waits for an earlier fire.
+struct schedule_trigger {
+  static constexpr std::string_view kind = "schedule_trigger";
+  command_id id;
+  std::string schedule;
+  timestamp due;  ///< When it was asked for: a name for the fire.
+  std::string by;
+  CADRE_FIELDS(id, schedule, due, by)
+};
+
+/// Fires the moments of the calendar from `from` to `upto`, both included, that never fired; one after the other unless
+/// `overlap` is allow. Refused if they are more than 1,000. Idempotent by `id`. The outcome's `value` says how many.
+struct schedule_backfill {
+  static constexpr std::string_view kind = "schedule_backfill";
+  command_id id;
+  std::string schedule;
+  timestamp from;
+  timestamp upto;
+  std::string by;
+  CADRE_FIELDS(id, schedule, from, upto, by)
+};
+
+/// These notifications of a channel go out as one message: decided before it is sent. Those that are part of another
+/// one already, or no longer owed, are left out. Idempotent by `id`. The outcome's value is how many are in it.
+struct notification_take {
+  static constexpr std::string_view kind = "notification_take";
+  delivery_id id;
+  std::string channel;
+  std::vector<notification_id> notifications;  ///< At most 5,000.
+  CADRE_FIELDS(id, channel, notifications)
+};
+
+/// How an attempt to deliver a message ended. Idempotent by (delivery, attempt): older attempts change nothing.
+struct notification_end {
+  static constexpr std::string_view kind = "notification_end";
+  delivery_id delivery;
+  std::string channel;
+  std::int64_t attempt = 1;
+  failure error;      ///< Code none: it was delivered.
+  bool last = false;  ///< After an error: it is not tried again, and a person hears of it.
+  timestamp next_at;  ///< Otherwise: when it is.
+  CADRE_FIELDS(delivery, channel, attempt, error, last, next_at)
+};
+
+/// Asks for a message that says nothing, to try a channel. Idempotent by `id`.
+struct notification_test {
+  static constexpr std::string_view kind = "notification_test";
+  notification_id id;
+  std::string channel;
+  CADRE_FIELDS(id, channel)
+};
+
+/// One defect as it was seen, see schemas/finding.hpp.
+struct finding_seen {
+  std::string subject;  ///< What is wrong: unique among those of its kind.
+  agent_path origin;    ///< The agent that it is about; its manager is to mend it.
+  std::string what;     ///< A sentence for people.
+  json_text evidence;
+  CADRE_FIELDS(subject, origin, what, evidence)
+};
+
+/// What was found when one kind of defect was looked for: new ones are raised, those gone are cleared. Idempotent by
+/// (finding, at); one that was looked for earlier than one that is on record changes nothing.
+struct findings_report {
+  static constexpr std::string_view kind = "findings_report";
+  std::string finding;  ///< The kind.
+  timestamp at;         ///< When it was looked for.
+  bool whole = true;    ///< False: there are more than are listed, so those that are not may still be there.
+  std::vector<finding_seen> seen;
+  CADRE_FIELDS(finding, at, whole, seen)
+};
+
+/// A watcher looked at the ledger of these schedules: its sign of life, and which of them are late.
+struct watch_report {
+  static constexpr std::string_view kind = "watch_report";
+  agent_path watcher;
+  std::string node;
+  timestamp at;
+  std::vector<std::string> schedules;
+  std::vector<finding_seen> late;  ///< At most one a schedule, whose name is the subject.
+  CADRE_FIELDS(watcher, node, at, schedules, late)
 };
 
 /// Time passed: the writer looks for what is due (leases, audits, escalations, deadlines) as of `at`.
@@ -274,10 +388,20 @@ struct clock_tick {
   CADRE_FIELDS(at)
 };
 
+/// The time by the machine's wall clock, which schedules go by: the writer writes down what is to come, and fires what
+/// is due. Sent by the leader to itself; never accepted from the bus.
+struct schedule_tick {
+  static constexpr std::string_view kind = "schedule_tick";
+  timestamp at;
+  CADRE_FIELDS(at)
+};
+
 using command_body =
     std::variant<task_add, task_cancel, task_retry, journal_add, run_progress, output_add, run_complete, run_fail,
                  verdict_add, escalation_raise, escalation_ack, escalation_resolve, incarnation_start, incarnation_end,
-                 agent_report, node_report, brief_add, brain_set, mode_pause, agent_pause, schedule_fire, clock_tick>;
+                 agent_report, node_report, brief_add, brain_set, mode_pause, agent_pause, schedule_pause,
+                 schedule_trigger, schedule_backfill, clock_tick, schedule_tick, escalation_act, escalation_decide,
+                 notification_take, notification_end, notification_test, findings_report, watch_report>;
 
 /// A command with who sends it. `from` is an agent path, `node.NAME`, or `cli`; `incarnation` is the sender's epoch,
 /// 0 where it has none.

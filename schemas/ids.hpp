@@ -26,6 +26,9 @@ using verdict_id = strong_id<struct verdict_id_tag>;
 using escalation_id = strong_id<struct escalation_id_tag>;
 using finding_id = strong_id<struct finding_id_tag>;
 using brief_id = strong_id<struct brief_id_tag>;
+/// A message owed to a channel, and the delivery that it goes out with.
+using notification_id = strong_id<struct notification_id_tag>;
+using delivery_id = strong_id<struct delivery_id_tag>;
 using command_id = strong_id<struct command_id_tag>;
 using message_id = strong_id<struct message_id_tag>;
 /// One life of a node process.

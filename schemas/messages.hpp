@@ -51,7 +51,8 @@ struct run_grant {
   json_text payload;
   timestamp deadline;
   json_text brain;  ///< The brain rows that the agent's config asks for.
-  CADRE_FIELDS(run, task, attempt, agent, incarnation, mode, title, payload, deadline, brain)
+  std::string op;   ///< `investigate`: the task is an escalation to look into. Empty: an ordinary one.
+  CADRE_FIELDS(run, task, attempt, agent, incarnation, mode, title, payload, deadline, brain, op)
 };
 
 /// A run is no longer wanted (cancelled, or its attempt was replaced): stop it and report nothing.

@@ -145,4 +145,25 @@ struct enum_names<escalation_policy> {
        {escalation_policy::retry, "retry"}}};
 };
 
+/// What the holder of an escalation or a person does about it.
+enum class escalation_action : std::uint8_t {
+  resolve,   ///< Settled.
+  retry,     ///< Its failed task runs again.
+  reassign,  ///< The same, by another agent of its mode.
+  delegate,  ///< Another agent below or beside the holder holds it for a while.
+  snooze,    ///< It comes back to the same holder at a moment.
+  escalate   ///< The next above takes it now.
+};
+
+template <>
+struct enum_names<escalation_action> {
+  static constexpr std::array<std::pair<escalation_action, std::string_view>, 6> value{
+      {{escalation_action::resolve, "resolve"},
+       {escalation_action::retry, "retry"},
+       {escalation_action::reassign, "reassign"},
+       {escalation_action::delegate, "delegate"},
+       {escalation_action::snooze, "snooze"},
+       {escalation_action::escalate, "escalate"}}};
+};
+
 }  // namespace cadre

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -20,6 +21,7 @@ struct batch_result {
   std::vector<run_grant> grants;    ///< To cadre.COMPANY.agent.PATH; lost ones are granted again after a node_report.
   std::vector<run_revoke> revokes;  ///< To the same subject, best effort.
   std::vector<life_replaced> replaced;  ///< To the same subject; again with each node_report that shows the old life.
+  std::vector<brief_id> briefs;         ///< To be written by the leader; asked for again until they are kept.
   std::vector<event> events;            ///< As they stand in the outbox, in the order of seq.
   /// A clock_tick is due after this long at the latest; nothing: not known to be due.
   std::optional<std::chrono::milliseconds> next_wakeup;
@@ -38,7 +40,12 @@ struct engine_options {
   std::int64_t prune_rows_max = 500;                ///< Rows that one step of pruning looks at.
   std::chrono::milliseconds prune_lock_wait{20};    ///< A partition is not dropped while somebody reads it for longer.
   std::chrono::milliseconds prune_look_max{100};    ///< A search for rows to prune is given up after this long.
-  std::uint64_t seed = 0;                           ///< Of the jitter of retries; 0: from the clock.
+  /// Schedules are looked at this often at least, whatever their fires say.
+  std::chrono::milliseconds schedules_look_every{60'000};
+  std::uint64_t seed = 0;  ///< Of the jitter of retries; 0: from the clock.
+  /// What `clock()` says, and so what every commit is measured with; never goes back. Empty: see `clock()`. Whoever
+  /// gives another one sees to it that the server's clock_timestamp() says the same (tests/integration/travel).
+  std::function<timestamp()> clock{};
 };
 
 /// Commits commands of one company for as long as `lead` leads. Keeps what a claim needs in memory: the nodes' free

@@ -50,6 +50,7 @@ void report_capacity(agent_self* self, bool gone = false) {
 std::string request_of(const agent_state_data& s, const run_grant& grant, timestamp deadline, const run_id& named) {
   run_request request;
   request.run = named;
+  if (!grant.op.empty()) request.op = grant.op;
   request.company = s.services->company->name;
   request.agent = s.spec.path;
   request.role = s.spec.role;
@@ -63,6 +64,12 @@ std::string request_of(const agent_state_data& s, const run_grant& grant, timest
   return request_line(request);
 }
 
+/// Until when a run that begins now has time: one that investigates, no longer than its escalation stays.
+timestamp deadline_of(const agent_state_data& s, const run_grant& grant) {
+  const auto own = now() + s.spec.timeout;
+  return grant.op.empty() ? own : std::min(own, grant.deadline);
+}
+
 std::size_t processes_of(const agent_state_data& s) {
   return static_cast<std::size_t>(
       std::count_if(s.runs.begin(), s.runs.end(), [](const auto& entry) { return !entry.second.waits_for_slot; }));
@@ -70,9 +77,9 @@ std::size_t processes_of(const agent_state_data& s) {
 
 void start_process(agent_self* self, const run_id& id, agent_run& run) {
   const auto& s = self->state;
-  auto started =
-      start_agent_process(*s.services, s.spec, id, request_of(s, run.machine.grant(), now() + s.spec.timeout, {}),
-                          caf::actor_cast<caf::actor_addr>(self));
+  const auto& grant = run.machine.grant();
+  auto started = start_agent_process(*s.services, s.spec, id, request_of(s, grant, deadline_of(s, grant), {}),
+                                     caf::actor_cast<caf::actor_addr>(self));
   run.waits_for_slot = false;
   if (started) {
     run.process = *started;
@@ -104,7 +111,7 @@ void hand_out(agent_self* self, const program_desk::hand_out& what) {
   const auto found = s.runs.find(what.run);
   if (found == s.runs.end()) return;
   auto& run = found->second;
-  if (run.deadline.empty()) run.deadline = now() + s.spec.timeout;
+  if (run.deadline.empty()) run.deadline = deadline_of(s, run.machine.grant());
   auto request = request_of(s, run.machine.grant(), run.deadline, what.run);
   request.pop_back();  // Its newline.
   const auto sent = s.services->answer_program(what.to, request);

@@ -11,8 +11,9 @@ constexpr std::size_t command_overhead_bytes = 300;
 constexpr std::size_t rows_per_command_max = 1'000;
 constexpr std::size_t row_bytes_per_command_max = 400u << 10;
 
-protocol_options options_for(const config::agent& agent) {
+protocol_options options_for(const run_grant& grant, const config::agent& agent) {
   protocol_options o;
+  o.investigation = grant.op == "investigate";
   for (const auto& output : agent.outputs) o.datasets.push_back(output.dataset);
   o.line_bytes_max = agent.run.line_bytes_max;
   o.output_bytes_max = agent.run.output_bytes_max;
@@ -32,7 +33,7 @@ bool means_superseded(const failure& error) {
 }  // namespace
 
 run_machine::run_machine(run_grant grant, const config::agent& agent)
-    : grant_{std::move(grant)}, reader_{options_for(agent)} {}
+    : grant_{std::move(grant)}, reader_{options_for(grant_, agent)} {}
 
 run_machine::actions run_machine::on_stdout(std::string_view bytes) {
   actions out;
@@ -171,6 +172,9 @@ void run_machine::take(actions& out, const protocol_item& item) {
     if (add.id.empty()) add.id = named_id<task_id>(grant_.run.text + "/" + std::to_string(item.line));
     const auto bytes = add.payload.text.size();
     send(out, std::move(add), bytes);
+  } else if (const auto* decision = std::get_if<decision_line>(&item.body)) {
+    send(out, escalation_decide{grant_.run, decision->action, decision->to, decision->for_ms, decision->note},
+         decision->note.size());
   }
 }
 

@@ -1,5 +1,4 @@
 #include "commands.hpp"
-#include "config/cron.hpp"
 #include "orders.hpp"
 #include "print.hpp"
 #include "programs.hpp"
@@ -16,7 +15,6 @@ namespace queries = storage::queries;
 namespace {
 
 constexpr std::int64_t history_rows = 20;
-constexpr int next_fires = 5;
 
 int show(const fleet_options& fleet, const std::string& path) {
   check_path(path);
@@ -115,41 +113,6 @@ int operate(const fleet_options& fleet, const std::string& order, const std::str
   return exit_ok;
 }
 
-int schedule_list(const fleet_options& fleet) {
-  session s{fleet};
-  auto rows = json::parse(s.rows(queries::schedules(s.company())));
-  for (auto& row : rows) {
-    row["next"] = json::array();
-    if (const auto cron = config::parse_cron(row["cron"].get<std::string>())) {
-      auto moment = now();
-      for (int n = 0; n < next_fires; ++n) {
-        moment = config::next_fire(*cron, moment);
-        if (!moment.empty()) row["next"].push_back(to_iso(moment));
-      }
-    }
-    if (row["last"].is_null()) row["last"] = json::array();
-    row["next_due"] = row["next"].empty() ? json(nullptr) : row["next"].front();
-    row["last_due"] = row["last"].empty() ? json(nullptr) : row["last"].front()["due"];
-    row["last_outcome"] = row["last"].empty()                     ? json(nullptr)
-                          : row["last"].front()["task"].is_null() ? row["last"].front()["status"]
-                                                                  : row["last"].front()["task"];
-  }
-  if (fleet.json) {
-    print_json(rows);
-  } else {
-    print_table(rows,
-                {{"SCHEDULE", "name"},
-                 {"CRON", "cron"},
-                 {"AGENT", "agent"},
-                 {"WATCHER", "watcher"},
-                 {"LAST", "last_due"},
-                 {"OUTCOME", "last_outcome"},
-                 {"NEXT", "next_due"}},
-                "no schedules");
-  }
-  return exit_ok;
-}
-
 }  // namespace
 
 void add_agent_commands(const application& a) {
@@ -189,45 +152,6 @@ void add_agent_commands(const application& a) {
   }
 
   add_agent_pauses(agent, a.fleet);
-
-  auto schedule = a.app.add_command("schedule", "List schedules with their last and next fires");
-  schedule.needs_a_command();
-  sub = schedule.add_command("list", "List schedules");
-  add_listing_options(sub, a.fleet);
-  sub.does([=] { return schedule_list(a.fleet); });
-
-  auto name = std::make_shared<std::string>();
-  sub = schedule.add_command("show", "Show the fires of a schedule, newest first");
-  add_listing_options(sub, a.fleet);
-  sub.add("NAME", *name, "The schedule").required();
-  sub.does([=] {
-    session s{a.fleet};
-    const auto rows = json::parse(s.rows(queries::fires(s.company(), *name, history_rows)));
-    if (a.fleet.json) {
-      print_json(rows);
-    } else {
-      print_table(rows,
-                  {{"DUE", "due_at"},
-                   {"FIRED", "fired_at"},
-                   {"STATUS", "status"},
-                   {"TASK", "task", 36},
-                   {"TASK STATUS", "task_status"},
-                   {"REASON", "reason"}},
-                  "it has not fired yet");
-    }
-    return exit_ok;
-  });
-
-  sub = schedule.add_command("trigger", "Fire a schedule now");
-  add_fleet_options(sub, a.fleet);
-  sub.add("NAME", *name, "The schedule").required();
-  sub.does([=] {
-    session s{a.fleet};
-    const auto task = new_id<task_id>();
-    s.order(schedule_fire{*name, now(), task});
-    std::cout << task.text << "\n";
-    return exit_ok;
-  });
 }
 
 }  // namespace cadre::cli

@@ -14,9 +14,12 @@ struct application {
 void add_fleet_commands(const application& a);       ///< up, down, node
 void add_status_commands(const application& a);      ///< status, org, data, brain, tail
 void add_task_commands(const application& a);        ///< task
-void add_agent_commands(const application& a);       ///< agent, schedule
+void add_agent_commands(const application& a);       ///< agent
+void add_schedule_commands(const application& a);    ///< schedule
 void add_mode_commands(const application& a);        ///< mode
 void add_escalation_commands(const application& a);  ///< inbox, escalation, brief
+void add_notify_commands(const application& a);      ///< notify
+void add_findings_command(const application& a);     ///< findings
 void add_worker_command(const application& a);       ///< worker
 void add_drain_command(const application& a);        ///< drain
 void add_drill_commands(const application& a);       ///< drill

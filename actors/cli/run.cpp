@@ -27,8 +27,11 @@ int run(int argc, char** argv) {
   add_status_commands(a);
   add_task_commands(a);
   add_agent_commands(a);
+  add_schedule_commands(a);
   add_mode_commands(a);
   add_escalation_commands(a);
+  add_notify_commands(a);
+  add_findings_command(a);
   add_worker_command(a);
   add_drain_command(a);
   add_drill_commands(a);

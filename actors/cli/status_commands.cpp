@@ -84,6 +84,7 @@ json status_of(session& s) {
                                   {"nodes", queries::nodes(s.company())},
                                   {"agents", queries::agents(s.company())},
                                   {"modes", queries::modes(s.company())},
+                                  {"paused_schedules", queries::paused_schedules(s.company())},
                                   {"tasks", queries::task_counts(s.company())},
                                   {"inbox", queries::inbox(s.company())}});
   if (!all)
@@ -153,6 +154,8 @@ int status(const fleet_options& fleet) {
   };
   for (const auto& agent : all["agents"]) say_paused(agent["path"].get<std::string>(), agent);
   for (const auto& mode : all["modes"]) say_paused("mode " + mode["name"].get<std::string>(), mode);
+  for (const auto& schedule : all["paused_schedules"])
+    say_paused("schedule " + schedule["name"].get<std::string>(), schedule);
   std::cout << "tasks    ";
   if (all["tasks"].empty()) std::cout << "none";
   for (std::size_t i = 0; i < all["tasks"].size(); ++i)

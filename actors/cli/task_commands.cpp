@@ -134,10 +134,12 @@ int show(const fleet_options& fleet, const std::string& id) {
                  {"OUTPUT", "id", 36}},
                 "");
     for (const auto& output : task["outputs"])
-      for (const auto& verdict : output["verdicts"])
+      for (const auto& verdict : output["verdicts"]) {
+        const auto about = "  " + cell(output["dataset"]) + ": " + cell(verdict["auditor"]) + ": ";
         for (const auto& finding : verdict["findings"])
-          std::cout << "  " << cell(output["dataset"]) << ": " << cell(verdict["auditor"]) << ": "
-                    << cell(finding["check"]) << ": " << cell(finding["message"]) << "\n";
+          std::cout << about << cell(finding["check"]) << ": " << cell(finding["message"]) << "\n";
+        for (const auto& note : verdict["notes"]) std::cout << about << cell(note) << "\n";
+      }
   }
   return exit_ok;
 }

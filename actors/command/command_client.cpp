@@ -22,12 +22,18 @@ std::size_t size_estimate(const command& c) {
   } else if (const auto* failed = std::get_if<run_fail>(&c.body)) {
     bytes += failed->error.message.size() + failed->stderr_tail.size();
   } else if (const auto* verdict = std::get_if<verdict_add>(&c.body)) {
+    bytes += verdict->statistics.text.size();
+    for (const auto& note : verdict->notes) bytes += note.size() + 8;
     for (const auto& finding : verdict->findings) {
       bytes += finding.message.size() + 100;
       for (const auto& row : finding.sample_rows) bytes += row.text.size();
     }
   } else if (const auto* raise = std::get_if<escalation_raise>(&c.body)) {
     bytes += raise->evidence.text.size() + raise->cause.message.size();
+  } else if (const auto* act = std::get_if<escalation_act>(&c.body)) {
+    bytes += act->note.size();
+  } else if (const auto* decided = std::get_if<escalation_decide>(&c.body)) {
+    bytes += decided->note.size();
   } else if (const auto* report = std::get_if<node_report>(&c.body)) {
     for (const auto& agent : report->agents) bytes += 150 + 40 * agent.held.size();
   } else if (const auto* brief = std::get_if<brief_add>(&c.body)) {

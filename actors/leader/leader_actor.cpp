@@ -1,10 +1,12 @@
 #include "leader_actor.hpp"
 
 #include "actors/brief/brief_writer.hpp"
+#include "actors/findings/findings_actor.hpp"
+#include "actors/notify/notifier.hpp"
 #include "actors/supervision/exits.hpp"
 #include "actors/supervision/type_ids.hpp"
+#include "dead_man_actor.hpp"
 #include "event_relay.hpp"
-#include "scheduler_actor.hpp"
 #include "schemas/log.hpp"
 #include "schemas/subjects.hpp"
 #include "writer_actor.hpp"
@@ -24,7 +26,8 @@ constexpr milliseconds look_every{100};
 constexpr milliseconds retry_after_min{20};
 constexpr milliseconds retry_after_max{2'000};
 
-writer_outlets outlets_for(const leader_config& config, epoch reign, const caf::actor& relay) {
+writer_outlets outlets_for(const leader_config& config, epoch reign, const caf::actor& relay,
+                           const caf::actor& briefs) {
   const auto send = [bus = config.bus, company = config.company->name, reign](const agent_path& agent, message body) {
     const auto sent =
         bus->publish(subjects::agent(company, agent), bus->make_envelope("leader", reign, std::move(body)));
@@ -35,6 +38,9 @@ writer_outlets outlets_for(const leader_config& config, epoch reign, const caf::
   outlets.grant = [send](const run_grant& grant) { send(grant.agent, grant); };
   outlets.revoke = [send](const run_revoke& revoke) { send(revoke.agent, revoke); };
   outlets.replaced = [send](const life_replaced& replaced) { send(replaced.agent, replaced); };
+  outlets.write_brief = [briefs = caf::actor_cast<caf::actor_addr>(briefs)](const brief_id& id) {
+    if (auto target = caf::actor_cast<caf::actor>(briefs)) caf::anon_send(target, brief_due{id});
+  };
   outlets.publish = [relay = caf::actor_cast<caf::actor_addr>(relay)](std::vector<event> events) {
     if (auto target = caf::actor_cast<caf::actor>(relay)) caf::anon_send(target, committed_events{std::move(events)});
   };
@@ -56,8 +62,10 @@ void begin_reign(leader* self, const leader_config& config, const elected& won) 
   // While a cluster elects who keeps the stream it does not answer at all: asked more often, it is found sooner.
   if (relay.publisher.stream.replicas > 1) relay.publisher.bus.request_timeout = std::chrono::seconds{1};
   s.relay = self->spawn<caf::detached>(event_relay, config.bus, std::move(relay));
+  s.brief_writer = self->spawn<caf::detached>(brief_writer, config.reader_url, config.company->name, config.commands);
   s.writer = self->spawn<caf::detached>(writer_actor, won.lead, config.company, caf::actor_cast<caf::actor>(self),
-                                        outlets_for(config, won.reign, s.relay), writer_options{{}, s.room_after_us});
+                                        outlets_for(config, won.reign, s.relay, s.brief_writer),
+                                        writer_options{{}, s.room_after_us});
   self->monitor(s.writer);
 }
 
@@ -104,8 +112,15 @@ void reign_begun(leader* self, const leader_config& config) {
   if (!s.writer || s.stopping) return;
   s.ready = true;
   take_commands(self, config);
-  s.brief_writer = self->spawn<caf::detached>(brief_writer, config.reader_url, config.company->name, config.commands);
-  s.scheduler = self->spawn(scheduler_actor, config.company, config.commands, s.brief_writer);
+  if (!config.company->channels.empty())
+    s.notifier = self->spawn<caf::detached>(notifier_actor,
+                                            notifier_options{config.company, config.reader_url, config.commands});
+  s.findings = self->spawn<caf::detached>(findings_actor, config.reader_url, config.company, config.commands);
+  if (config.company->dead_man) {
+    s.dead_man_stop = std::make_shared<std::atomic<bool>>(false);
+    s.dead_man = self->spawn<caf::detached>(
+        dead_man_actor, dead_man_options{config.company, config.commands, s.database_heard, s.dead_man_stop});
+  }
   self->send(config.node_host, supervision::lead{s.reign});
 }
 
@@ -135,7 +150,8 @@ void end_reign(leader* self, const leader_config& config) {
   auto& s = self->state;
   s.ready = false;
   s.commands.reset();
-  for (auto* helper : {&s.scheduler, &s.brief_writer, &s.relay}) {
+  if (s.dead_man_stop) *s.dead_man_stop = true;
+  for (auto* helper : {&s.brief_writer, &s.notifier, &s.relay, &s.findings, &s.dead_man}) {
     if (*helper) self->send_exit(*helper, caf::exit_reason::user_shutdown);
     *helper = nullptr;
   }

@@ -45,7 +45,8 @@ struct leader_state {
   std::shared_ptr<std::atomic<std::int64_t>> room_after_us = std::make_shared<std::atomic<std::int64_t>>(0);
   bus::subscription commands;
   epoch reign = 0;  ///< 0: this node does not lead.
-  caf::actor writer, relay, brief_writer, scheduler;
+  caf::actor writer, relay, brief_writer, notifier, findings, dead_man;
+  std::shared_ptr<std::atomic<bool>> dead_man_stop;  ///< Set: a ping that is under way ends.
   reach reachable{std::chrono::milliseconds{0}};
   /// When the database last answered, as steady time since its epoch; written by the threads that ask it.
   std::shared_ptr<std::atomic<std::chrono::steady_clock::rep>> database_heard;
@@ -57,8 +58,8 @@ struct leader_state {
 };
 
 /// A control node's part in leading: runs for leader, and while it reigns keeps the writer, the event relay, the
-/// scheduler and the root of the tree. When the writer ends, for whatever reason, the reign is over: everything of it
-/// is stopped but the agents, which the next leader adopts, and the node runs again. It runs only with the bus in
+/// brief's writer and the root of the tree. When the writer ends, for whatever reason, the reign is over: everything of
+/// it is stopped but the agents, which the next leader adopts, and the node runs again. It runs only with the bus in
 /// reach, and hands over soon after that is gone, or when its node drains; while the database is silent for a lease it
 /// takes no commands: see `reach`. An exit message ends the reign in order and quits.
 caf::behavior leader_actor(caf::stateful_actor<leader_state>* self, leader_config config);

@@ -20,14 +20,14 @@ constexpr milliseconds first_prune_after{1'000};
 
 /// What the bus may not ask of the writer.
 bool forbidden(const command& c) {
-  return std::holds_alternative<clock_tick>(c.body);
+  return std::holds_alternative<clock_tick>(c.body) || std::holds_alternative<schedule_tick>(c.body);
 }
 
 outcome refusal(const command& c) {
   outcome o;
   o.command = c.id;
   o.status = outcome_status::rejected;
-  o.error = {errc::refused, "clock_tick is the leader's own command"};
+  o.error = {errc::refused, "clock_tick and schedule_tick are the leader's own commands"};
   return o;
 }
 
@@ -43,6 +43,7 @@ void hand_out(const writer_outlets& outlets, storage::batch_result& result) {
   for (const auto& grant : result.grants) outlets.grant(grant);
   for (const auto& revoke : result.revokes) outlets.revoke(revoke);
   for (const auto& replaced : result.replaced) outlets.replaced(replaced);
+  for (const auto& brief : result.briefs) outlets.write_brief(brief);
 }
 
 void wake_later(writer* self, milliseconds delay) {
@@ -113,20 +114,23 @@ void flush(writer* self, const writer_outlets& outlets, const writer_options& op
   }
 }
 
-void tick(writer* self, const writer_outlets& outlets) {
-  auto& s = self->state;
+command own_command(command_body body) {
   command c;
   c.id = new_id<command_id>();
   c.from = "leader";
-  clock_tick t;
-  t.at = s.engine->clock();
-  c.body = t;
-  auto result = s.engine->commit({c});
+  c.body = std::move(body);
+  return c;
+}
+
+void tick(writer* self, const writer_outlets& outlets) {
+  auto& s = self->state;
+  // Two, so that neither can spoil the other.
+  auto result = s.engine->commit({own_command(clock_tick{s.engine->clock()}), own_command(schedule_tick{now()})});
   if (const auto why = trouble_of(result); !why.empty()) note_trouble(self, outlets, why);
   hand_out(outlets, result);
   if (result.lost_leadership) return end_reign(self, "another epoch began, or the database connection broke");
-  if (result.outcomes.front().status == outcome_status::rejected)
-    log::error("the writer's clock: {}", result.outcomes.front().error.message);
+  for (const auto& o : result.outcomes)
+    if (o.status == outcome_status::rejected) log::error("the writer's clock: {}", o.error.message);
   wake_later(self, result.next_wakeup.value_or(tick_every_max));
 }
 

@@ -22,6 +22,7 @@ struct writer_outlets {
   std::function<void(const run_grant&)> grant;
   std::function<void(const run_revoke&)> revoke;
   std::function<void(const life_replaced&)> replaced;
+  std::function<void(const brief_id&)> write_brief;  ///< May be asked for again before it is kept.
   std::function<void(std::vector<event>)> publish;
   std::function<void()> database_lost;  ///< Postgres could not commit, or could not extend the lease.
 };

@@ -2,6 +2,7 @@
 
 #include "actors/runner/json_line.hpp"
 #include "actors/runner/text.hpp"
+#include "config/units.hpp"
 #include "schemas/json.hpp"
 #include "schemas/text.hpp"
 
@@ -16,6 +17,7 @@ using nlohmann::json;
 
 constexpr std::size_t dataset_bytes_max = 100;
 constexpr std::size_t finding_text_bytes_max = 1024;
+constexpr std::size_t decision_note_bytes_max = 300;  // Cleaned, it is three times as long at most.
 constexpr std::size_t failure_text_bytes_max = 4096;
 constexpr std::size_t failure_log_bytes_max = 8192;
 
@@ -75,6 +77,7 @@ result<journal_line> read_journal(const json& line) {
 
 result<output_line> read_output(const json& line, const protocol_options& options) {
   if (options.audit) return wrong("an audit can't write outputs: the auditor never does the work it checks");
+  if (options.investigation) return wrong("an investigation can't write outputs: it decides about the work of others");
   output_line out;
   auto dataset = text_at(line, "dataset");
   if (!dataset) return tl::unexpected{dataset.error()};
@@ -151,6 +154,31 @@ result<task_line> read_task(const json& line) {
   }
   add.payload = value_at(line, "payload");
   return task_line{std::move(add)};
+}
+
+result<decision_line> read_decision(const json& line, const protocol_options& options) {
+  if (!options.investigation) return wrong("only an investigation (op: investigate) may decide");
+  decision_line d;
+  const auto action = text_at(line, "action");
+  if (!action) return tl::unexpected{action.error()};
+  if (!from_text(*action, d.action))
+    return wrong("\"action\" must be resolve, retry, reassign, delegate, snooze or escalate");
+  auto note = text_at(line, "note");
+  if (!note) return tl::unexpected{note.error()};
+  d.note = clean_text(note->substr(0, decision_note_bytes_max));
+  auto to = text_at(line, "to");
+  if (!to) return tl::unexpected{to.error()};
+  const bool needs_to = d.action == escalation_action::reassign || d.action == escalation_action::delegate;
+  if (needs_to && !is_agent_path(*to)) return wrong("\"to\" must be an agent's path");
+  d.to.text = *std::move(to);
+  const auto time = text_at(line, "for");
+  if (!time) return tl::unexpected{time.error()};
+  if (d.action == escalation_action::snooze && time->empty()) return wrong("to snooze needs \"for\", such as \"2h\"");
+  if (time->empty()) return d;
+  const auto length = config::parse_duration(*time);
+  if (!length) return wrong("\"for\": " + length.error().message);
+  d.for_ms = length->count();
+  return d;
 }
 
 result<audit_finding> read_finding(const json& line, const protocol_options& options) {
@@ -283,6 +311,7 @@ void protocol_reader::read_line(std::string_view line, std::vector<protocol_item
   if (*type == "journal") return take(read_journal(*parsed));
   if (*type == "progress") return take(read_progress(*std::move(parsed)));
   if (*type == "output") return take(read_output(*parsed, options_));
+  if (*type == "decision") return take(read_decision(*parsed, options_));
   if (*type == "finding") {
     if (within(++findings_, options_.findings_max, "findings")) take(read_finding(*parsed, options_));
   } else if (*type == "task") {

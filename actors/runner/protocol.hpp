@@ -44,10 +44,18 @@ struct task_line {
   task_add add;
 };
 
+/// `{"type":"decision"}`: what is to be done about an escalation. The last one of a run counts.
+struct decision_line {
+  escalation_action action = escalation_action::escalate;
+  agent_path to;
+  std::int64_t for_ms = 0;
+  std::string note;
+};
+
 /// One line of stdout that asks for something. An audit_finding is a `{"type":"finding"}`.
 struct protocol_item {
   std::int64_t line = 0;  ///< 1-based.
-  std::variant<journal_line, progress_line, output_line, metric_line, task_line, audit_finding> body;
+  std::variant<journal_line, progress_line, output_line, metric_line, task_line, audit_finding, decision_line> body;
 };
 
 /// A problem that the agent wants its manager to see.
@@ -79,6 +87,7 @@ struct said_failure {
 /// What a reader is told about the run whose output it reads.
 struct protocol_options {
   bool audit = false;                 ///< True: findings are allowed, and outputs are not.
+  bool investigation = false;         ///< True: decisions are allowed, and outputs are not.
   bool attached = false;              ///< True: a program without an exit code, so a failure line may end the run.
   std::vector<std::string> datasets;  ///< Outputs may name these only. Empty: any.
   std::int64_t line_bytes_max = 512 * 1024;

@@ -13,8 +13,9 @@
 /// What a command reads on stdin. Every function returns whole lines, each ending in a newline.
 namespace cadre::actors {
 
-/// `op: run`.
+/// `op: run`, or `op: investigate`.
 struct run_request {
+  std::string op = "run";
   run_id run;  ///< Only said where it is not empty: to a program that must name it.
   std::string company;
   agent_path agent;
@@ -36,6 +37,7 @@ struct audit_request {
   std::string dataset;
   agent_path worker;  ///< Whose output it is.
   std::int64_t rows_total = 0;
+  std::int64_t rows_given = 0;  ///< Of those; fewer where the auditor looks at a sample, and only said then.
   json_text brain{"{}"};
   timestamp deadline;
 };

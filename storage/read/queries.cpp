@@ -46,7 +46,8 @@ parameters task_page_values(const std::string& company, const task_filter& f) {
 
 constexpr auto escalation_columns =
     "e.id, e.problem, e.severity, e.origin, e.holder, e.status, e.in_inbox, e.count, e.cause_code, e.cause, e.task, "
-    "e.output, e.due_at, e.raised_at, e.last_at, e.resolved_at, e.resolved_by, e.note";
+    "e.output, e.due_at, e.raised_at, e.last_at, e.resolved_at, e.resolved_by, e.note, "
+    "CASE WHEN e.snoozed_until = e.due_at THEN e.snoozed_until END AS snoozed_until, e.investigation";
 
 /// Turns a prefix into the one escalation it names; none if it is ambiguous.
 constexpr auto escalation_by_prefix =
@@ -88,7 +89,8 @@ query task_outputs(const std::string& company, const std::string& id) {
   return {
       "SELECT o.id, o.dataset, o.worker, o.mode, o.row_count, o.status, o.auditors, o.sealed_at, "
       "(SELECT coalesce(json_agg(json_build_object('auditor', v.auditor, 'passed', v.passed, 'findings', "
-      "v.findings, 'at', v.at) ORDER BY v.at), '[]') FROM cadre.verdict v WHERE v.company = o.company AND "
+      "v.findings, 'rows_total', v.rows_total, 'rows_checked', v.rows_checked, 'notes', v.notes, 'at', v.at) ORDER BY "
+      "v.at), '[]') FROM cadre.verdict v WHERE v.company = o.company AND "
       "v.output = o.id) AS verdicts FROM cadre.output o WHERE o.company = $1 AND o.task = $2::uuid "
       "ORDER BY o.dataset",
       {company, id}};
@@ -214,22 +216,50 @@ query escalation_hops(const std::string& company, const std::string& id) {
           {company, id}};
 }
 
+/// What a person may want to know of a fire.
+#define CADRE_FIRE_COLUMNS                                                                                 \
+  "f.due_at, f.kind, f.outcome, f.reason, f.expected_at, f.fire_at, f.held_at, f.fired_at, f.started_at, " \
+  "f.finished_at, "                                                                                        \
+  "f.effect_at, f.ended_at, f.task, f.asked_by, f.moments"
+
 query schedules(const std::string& company) {
+  // Of those that are still to come, the ledger has as many as are planned; the others are known from the calendar.
+  static const std::string to_come = "f.outcome = 'expected' AND f.held_at IS NULL AND f.fire_at > clock_timestamp()";
+  static const std::string of = "FROM cadre.fire f WHERE f.company = s.company AND f.schedule = s.name AND ";
   return {
-      "SELECT s.name, s.agent, s.cron, s.tz, s.watcher, (SELECT json_agg(json_build_object('due', f.due_at, "
-      "'status', f.status, 'task', t.status, 'reason', f.reason) ORDER BY f.due_at DESC) FROM (SELECT * FROM "
-      "cadre.fire x WHERE x.company = s.company AND x.schedule = s.name ORDER BY x.due_at DESC LIMIT 5) f "
-      "LEFT JOIN cadre.task t ON t.company = f.company AND t.id = f.task) AS last FROM cadre.schedule s "
-      "WHERE s.company = $1 AND NOT s.retired ORDER BY s.name",
+      "SELECT s.name, s.agent, s.watcher, s.cron, s.tz, s.overlap, s.catch_up, "
+      "(extract(epoch FROM s.catch_up_window) * 1000)::bigint AS catch_up_window_ms, "
+      "(extract(epoch FROM s.jitter) * 1000)::bigint AS jitter_ms, "
+      "(extract(epoch FROM s.grace) * 1000)::bigint AS grace_ms, s.exclude, s.starts, s.ends, s.since, s.paused_at, "
+      "s.paused_by, s.paused_reason, (SELECT json_agg(l ORDER BY l.due_at DESC) FROM (SELECT " CADRE_FIRE_COLUMNS " " +
+          of + "NOT (" + to_come +
+          ") ORDER BY f.due_at DESC LIMIT 5) l) AS last, "
+          "(SELECT json_agg(n.due_at ORDER BY n.due_at) FROM (SELECT f.due_at " +
+          of + to_come +
+          " AND f.ended_at IS NULL ORDER BY f.due_at LIMIT 5) n) AS planned "
+          "FROM cadre.schedule s WHERE s.company = $1 AND NOT s.retired ORDER BY s.name",
+      {company}};
+}
+
+query paused_schedules(const std::string& company) {
+  return {
+      "SELECT name, paused_at, paused_by, paused_reason FROM cadre.schedule WHERE company = $1 AND NOT retired "
+      "AND paused_at IS NOT NULL ORDER BY name",
       {company}};
 }
 
 query fires(const std::string& company, const std::string& schedule, std::int64_t limit) {
+  return {"SELECT " CADRE_FIRE_COLUMNS
+          " FROM cadre.fire f WHERE f.company = $1 AND f.schedule = $2 ORDER BY f.due_at DESC LIMIT $3::bigint",
+          {company, schedule, number(limit)}};
+}
+
+query fires_between(const std::string& company, const std::string& schedule, timestamp from, timestamp upto) {
   return {
-      "SELECT f.due_at, f.fired_at, f.status, f.reason, f.task, t.status AS task_status FROM cadre.fire f "
-      "LEFT JOIN cadre.task t ON t.company = f.company AND t.id = f.task WHERE f.company = $1 AND "
-      "f.schedule = $2 ORDER BY f.due_at DESC LIMIT $3::bigint",
-      {company, schedule, number(limit)}};
+      "SELECT (extract(epoch FROM f.due_at) * 1000000)::bigint AS due_us FROM cadre.fire f WHERE f.company = $1 AND "
+      "f.schedule = $2 AND f.due_at >= $3::timestamptz AND f.due_at <= $4::timestamptz AND "
+      "(f.fired_at IS NOT NULL OR f.ended_at IS NULL)",
+      {company, schedule, to_iso(from), to_iso(upto)}};
 }
 
 query datasets(const std::string& company) {
@@ -269,6 +299,42 @@ query output(const std::string& company, const std::string& id) {
       "ORDER BY p.at DESC LIMIT 1), 0) AS canonical_rows "
       "FROM cadre.output o WHERE o.company = $1 AND o.id = $2::uuid",
       {company, id}};
+}
+
+query output_history(const std::string& company, const std::string& worker, const std::string& dataset,
+                     std::int64_t limit) {
+  return {
+      "SELECT s.rows, s.columns FROM (SELECT p.company, p.output, p.at FROM cadre.promotion p WHERE p.company = $1 AND "
+      "p.worker = $2 AND p.dataset = $3 ORDER BY p.at DESC LIMIT $4::bigint) p CROSS JOIN LATERAL "
+      "(SELECT rows, columns FROM cadre.output_stats WHERE output = p.output AND company = p.company OFFSET 0) s ORDER "
+      "BY p.at DESC",
+      {company, worker, dataset, std::to_string(limit)}};
+}
+
+query missing_references(const std::string& company, const std::string& output, const std::string& column,
+                         const std::string& dataset, const std::string& key) {
+  return {
+      "SELECT count(*) AS count, coalesce(json_agg(r.row) FILTER (WHERE n <= 5), '[]') AS sample_rows FROM (SELECT "
+      "r.row, row_number() OVER () AS n FROM cadre.output_row r WHERE r.company = $1 AND r.output = $2::uuid AND "
+      "r.row -> $3::text IS NOT NULL AND r.row -> $3::text <> 'null' AND NOT EXISTS "
+      "(SELECT 1 FROM cadre.canonical c WHERE c.company = $1 AND c.dataset = $4 AND c.row -> $5::text = r.row -> "
+      "$3::text)) r",
+      {company, output, column, dataset, key}};
+}
+
+query totals(const std::string& company, const std::string& output, const std::string& column,
+             const std::string& dataset, const std::string& key) {
+  // CASE, since the planner may evaluate a filter after the cast.
+#define CADRE_NUMBER(row, column) \
+  "CASE WHEN jsonb_typeof(" row " -> " column ") = 'number' THEN (" row " ->> " column ")::numeric END"
+  return {
+      "SELECT a.*, b.* FROM (SELECT count(*) AS rows, coalesce(sum(" CADRE_NUMBER(
+          "row",
+          "$3::text") "), 0)::float8 AS sum FROM cadre.output_row WHERE company = $1 AND output = $2::uuid) a CROSS JOIN "
+      "(SELECT count(*) AS other_rows, coalesce(sum(" CADRE_NUMBER(
+          "row", "$5::text") "), 0)::float8 AS other_sum FROM cadre.canonical WHERE company = $1 AND dataset = $4) b",
+      {company, output, column, dataset, key}};
+#undef CADRE_NUMBER
 }
 
 }  // namespace cadre::storage::queries

@@ -2,6 +2,7 @@
 
 #include "reader.hpp"
 #include "schemas/agent_path.hpp"
+#include "schemas/time.hpp"
 
 #include <cstdint>
 #include <string>
@@ -57,7 +58,10 @@ query escalation(const std::string& company, const std::string& id);
 query escalation_hops(const std::string& company, const std::string& id);
 
 query schedules(const std::string& company);
+query paused_schedules(const std::string& company);
 query fires(const std::string& company, const std::string& schedule, std::int64_t limit);
+/// The due moments of fires that fired, or still may: `due_us`.
+query fires_between(const std::string& company, const std::string& schedule, timestamp from, timestamp upto);
 
 query datasets(const std::string& company);
 query canonical(const std::string& company, const std::string& dataset, const std::string& worker,
@@ -72,5 +76,18 @@ std::vector<std::pair<std::string, query>> brief_parts(const std::string& compan
 
 /// One output with the number of rows that are canonical now for its worker and dataset (`canonical_rows`).
 query output(const std::string& company, const std::string& id);
+/// The statistics (`rows`, `columns`) of the last promoted outputs of a worker's dataset, newest first; of each of the
+/// last `limit` that has any.
+query output_history(const std::string& company, const std::string& worker, const std::string& dataset,
+                     std::int64_t limit);
+/// One row: how many rows of a staged output have a value in `column` that no canonical row of `dataset`, of whatever
+/// worker, has in `key` (`count`), and at most 5 of them (`sample_rows`). Values are compared as JSON: 1 is 1.0 and not
+/// "1". Rows without a value are not looked for.
+query missing_references(const std::string& company, const std::string& output, const std::string& column,
+                         const std::string& dataset, const std::string& key);
+/// One row: the rows of a staged output and the sum of the numbers in `column` (`rows`, `sum`), and the same of the
+/// canonical rows of `dataset` with `key` (`other_rows`, `other_sum`).
+query totals(const std::string& company, const std::string& output, const std::string& column,
+             const std::string& dataset, const std::string& key);
 
 }  // namespace cadre::storage::queries

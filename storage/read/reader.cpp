@@ -89,10 +89,23 @@ result<std::string> reader::rows(std::string_view sql, const parameters& values)
       [&](pqxx::transaction_base& tx) { return std::string{run(tx, as_array(sql), values)[0][0].c_str()}; });
 }
 
+namespace {
+
+std::string one_row(pqxx::transaction_base& tx, std::string_view sql, const parameters& values) {
+  const auto found = run(tx, "SELECT row_to_json(q)::text FROM (" + std::string{sql} + ") q LIMIT 1", values);
+  return std::string{found.empty() ? "null" : found[0][0].c_str()};
+}
+
+}  // namespace
+
 result<std::string> reader::row(std::string_view sql, const parameters& values) {
+  return impl_->guarded([&](pqxx::transaction_base& tx) { return one_row(tx, sql, values); });
+}
+
+result<std::string> reader::looked_up(const query& q) {
   return impl_->guarded([&](pqxx::transaction_base& tx) {
-    const auto found = run(tx, "SELECT row_to_json(q)::text FROM (" + std::string{sql} + ") q LIMIT 1", values);
-    return std::string{found.empty() ? "null" : found[0][0].c_str()};
+    tx.exec("SET LOCAL enable_nestloop = off");
+    return one_row(tx, q.sql, q.values);
   });
 }
 

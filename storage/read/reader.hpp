@@ -39,6 +39,10 @@ class reader {
   /// The same for a query of at most one row: the text of a JSON object, or `null`.
   result<std::string> row(std::string_view sql, const parameters& values);
 
+  /// The same for a query that compares staged rows, of which the planner knows nothing yet, with others: without
+  /// nested loops, which would look at each with each.
+  result<std::string> looked_up(const query& q);
+
   result<std::string> rows(const query& q) { return rows(q.sql, q.values); }
   result<std::string> row(const query& q) { return row(q.sql, q.values); }
 

@@ -7,7 +7,7 @@ query retention(const std::string& company) {
       "WITH kept (\"table\", kind, number) AS (VALUES ('task', 'tasks', 1), ('task_key', 'tasks', 2), "
       "('task_dependency', 'tasks', 3), ('run', 'runs', 4), ('journal', 'journal', 5), ('output', 'outputs', 6), "
       "('output_row', 'outputs', 7), ('verdict', 'outputs', 8), ('promotion', 'outputs', 9), ('event_batch', 'events', "
-      "10)), "
+      "10), ('fire', 'tasks', 11)), "
       "relations AS (SELECT k.\"table\", c.oid, c.relkind, c.reltuples FROM kept k, LATERAL (SELECT format('cadre.%I', "
       "k.\"table\")::regclass AS root) r JOIN pg_class c ON c.oid = r.root OR c.oid IN (SELECT i.inhrelid FROM "
       "pg_inherits i WHERE i.inhparent = r.root)), "

@@ -151,6 +151,7 @@ result<applied> apply(unit& u, const command&, const agent_report& body) {
       pg::or_null{clean_text(body.cause)}, body.id);
   if (changed.affected_rows() > 0) u.set(u.mem.agent_states[body.agent], body.state);
   if (body.state == agent_state::quarantined) {
+    hasten_escalations_of(u, body.agent);
     finding f;
     f.cause_of = "quarantined:" + body.id.text;
     f.origin = body.agent;

@@ -67,6 +67,10 @@ run_grant grant_of(unit& u, const active_run& run, const granted_task& task) {
     grant.deadline = u.now + agent->timeout;
     grant.brain = brain_of(u, *agent);
   }
+  if (const auto known = u.mem.investigations.find(run.task); known != u.mem.investigations.end()) {
+    grant.op = "investigate";
+    grant.deadline = std::min(grant.deadline, known->second.due);
+  }
   return grant;
 }
 

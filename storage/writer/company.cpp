@@ -1,5 +1,7 @@
 #include "storage/decide/limits.hpp"
+#include "storage/writer/fires.hpp"
 #include "storage/writer/handlers.hpp"
+#include "storage/writer/notifications.hpp"
 
 #include <algorithm>
 
@@ -76,32 +78,6 @@ void recall_pauses(pg::session& db, memory& m) {
     m.paused_agents.insert(agent_path{row[0].as<std::string>()});
 }
 
-void write_schedule(unit& u, const std::string& name, const agent_path& agent, const std::string& cron,
-                    const std::string& tz, const agent_path& watcher) {
-  u.db.run(
-      "INSERT INTO cadre.schedule AS s (company, name, agent, cron, tz, watcher) VALUES ($1, $2, $3, $4, $5, $6) "
-      "ON CONFLICT (company, name) DO UPDATE SET agent = excluded.agent, cron = excluded.cron, tz = excluded.tz, "
-      "watcher = excluded.watcher, retired = false, since = CASE WHEN s.retired OR (s.cron, s.tz) <> "
-      "(excluded.cron, excluded.tz) THEN clock_timestamp() ELSE s.since END",
-      u.company(), name, agent, cron, tz, watcher);
-}
-
-void write_schedules(unit& u) {
-  const auto& company = u.mem.company;
-  std::vector<std::string> names;
-  for (const auto& s : company.schedules) {
-    names.push_back(s.name);
-    write_schedule(u, s.name, s.agent, s.cron, s.tz, s.watcher);
-  }
-  if (company.brief) {
-    names.push_back("brief");
-    write_schedule(u, "brief", company.agents.front().path, company.brief->cron, company.brief->tz,
-                   company.brief->watcher);
-  }
-  u.db.run("UPDATE cadre.schedule SET retired = true WHERE company = $1 AND NOT retired AND name <> ALL ($2::text[])",
-           u.company(), names);
-}
-
 /// Seats are unknown until the nodes report; a node counts as heard of now, and is down a lease later if it is silent.
 void recall_nodes(pg::session& db, memory& m, timestamp now) {
   m.nodes.clear();
@@ -162,6 +138,7 @@ void write_company(unit& u) {
   write_agents(u);
   write_modes(u);
   write_schedules(u);
+  write_channels(u);
 }
 
 void recall_agents(pg::session& db, memory& m) {
@@ -186,6 +163,8 @@ void recall(pg::session& db, memory& m, timestamp now) {
   recall_pauses(db, m);
   recall_nodes(db, m, now);
   recall_runs(db, m, now);
+  recall_fires(db, m);
+  recall_problems(db, m);
   m.has_dependencies =
       !db.run("SELECT 1 FROM cadre.task_dependency WHERE company = $1 LIMIT 1", m.company.name).empty();
   m.last_created = m.run_after_looked_at = now;

@@ -2,6 +2,7 @@
 #include "storage/leadership_session.hpp"
 #include "storage/pg/rows.hpp"
 #include "storage/writer/batch.hpp"
+#include "storage/writer/escalations.hpp"
 #include "storage/writer/handlers.hpp"
 #include "storage/writer/retention.hpp"
 
@@ -33,10 +34,11 @@ struct attempt {
 struct writer_engine::impl {
   impl(leadership& l, engine_options o)
       : lead{leadership_access::of(l)},
-        options{o},
-        random{o.seed != 0 ? o.seed
-                           : static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count())} {
-    memory.queue = writer::work_queue{o.queue_kept_max};
+        options{std::move(o)},
+        random{options.seed != 0
+                   ? options.seed
+                   : static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count())} {
+    memory.queue = writer::work_queue{options.queue_kept_max};
   }
 
   leadership_session& lead;
@@ -50,11 +52,13 @@ struct writer_engine::impl {
   int careful_commits = 0;  ///< So many more expect that a command is refused.
 
   [[nodiscard]] timestamp clock() const {
+    if (options.clock) return options.clock();
     const auto passed = std::chrono::steady_clock::now() - clock_read;
     return clock_base + std::chrono::duration_cast<std::chrono::microseconds>(passed);
   }
 
   void read_clock() {
+    if (options.clock) return;
     const auto rows = lead.db->run("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint");
     clock_base.us = rows[0][0].as<std::int64_t>();
     clock_read = std::chrono::steady_clock::now();
@@ -138,6 +142,7 @@ struct writer_engine::impl {
       } else {
         writer::apply_together(u, commands, out.outcomes);
       }
+      writer::write_repeats(u);
       writer::grant_safely(u, isolate);
       writer::mark_runs(u);
       writer::write_events(u);
@@ -147,6 +152,7 @@ struct writer_engine::impl {
       out.grants = std::move(u.grants);
       out.revokes = std::move(u.revokes);
       out.replaced = std::move(u.replaced);
+      out.briefs = std::move(u.briefs);
     }
     return result;
   }
@@ -200,6 +206,8 @@ struct writer_engine::impl {
     for (const auto& [id, run] : memory.runs) earlier(run.lease_until);
     for (const auto& [name, node] : memory.nodes)
       if (node.up) earlier(node.seen_at + memory.company.timing.lease);
+    const auto& schedules = memory.schedules;
+    if (!schedules.look_at.empty()) earlier(schedules.look_at + -schedules.wall_ahead);
     if (!due) return std::nullopt;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*due - clock());
     return std::max(left, std::chrono::milliseconds{0});
@@ -255,7 +263,8 @@ struct writer_engine::impl {
   }
 };
 
-writer_engine::writer_engine(leadership& lead, engine_options options) : impl_{std::make_unique<impl>(lead, options)} {}
+writer_engine::writer_engine(leadership& lead, engine_options options)
+    : impl_{std::make_unique<impl>(lead, std::move(options))} {}
 
 writer_engine::~writer_engine() = default;
 

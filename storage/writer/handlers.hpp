@@ -24,6 +24,8 @@ result<applied> apply(unit& u, const command& c, const verdict_add& body);
 result<applied> apply(unit& u, const command& c, const escalation_raise& body);
 result<applied> apply(unit& u, const command& c, const escalation_ack& body);
 result<applied> apply(unit& u, const command& c, const escalation_resolve& body);
+result<applied> apply(unit& u, const command& c, const escalation_act& body);
+result<applied> apply(unit& u, const command& c, const escalation_decide& body);
 result<applied> apply(unit& u, const command& c, const incarnation_start& body);
 result<applied> apply(unit& u, const command& c, const incarnation_end& body);
 result<applied> apply(unit& u, const command& c, const agent_report& body);
@@ -32,8 +34,16 @@ result<applied> apply(unit& u, const command& c, const brief_add& body);
 result<applied> apply(unit& u, const command& c, const brain_set& body);
 result<applied> apply(unit& u, const command& c, const mode_pause& body);
 result<applied> apply(unit& u, const command& c, const agent_pause& body);
-result<applied> apply(unit& u, const command& c, const schedule_fire& body);
+result<applied> apply(unit& u, const command& c, const schedule_pause& body);
+result<applied> apply(unit& u, const command& c, const schedule_trigger& body);
+result<applied> apply(unit& u, const command& c, const schedule_backfill& body);
+result<applied> apply(unit& u, const command& c, const notification_take& body);
+result<applied> apply(unit& u, const command& c, const notification_end& body);
+result<applied> apply(unit& u, const command& c, const notification_test& body);
 result<applied> apply(unit& u, const command& c, const clock_tick& body);
+result<applied> apply(unit& u, const command& c, const findings_report& body);
+result<applied> apply(unit& u, const command& c, const watch_report& body);
+result<applied> apply(unit& u, const command& c, const schedule_tick& body);
 
 /// `stale_epoch` if a newer life of the sender is on record; the command is then recorded as stale.
 result<void> check_incarnation(unit& u, const command& c);
@@ -52,6 +62,9 @@ void look_ahead(unit& u);
 
 /// Reads all of memory but the company. Not inside a transaction of commands.
 void recall(pg::session& db, memory& m, timestamp now);
+
+/// Reads which problems are open, what was counted of them lately, and which are being looked into. A part of `recall`.
+void recall_problems(pg::session& db, memory& m);
 
 /// Reads the agents' epochs and states alone: after a reload of the config.
 void recall_agents(pg::session& db, memory& m);

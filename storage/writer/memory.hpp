@@ -1,7 +1,9 @@
 #pragma once
 
+#include "config/calendar.hpp"
 #include "config/company.hpp"
 #include "schemas/messages.hpp"
+#include "storage/writer/open_problems.hpp"
 #include "storage/writer/work_queue.hpp"
 
 #include <cstdint>
@@ -53,6 +55,45 @@ struct node_view {
   std::map<agent_path, seat> seats;
 };
 
+/// The name that the brief's cron goes by; config/load reserves it.
+inline constexpr const char* brief_schedule = "brief";
+
+/// A schedule of the config, the brief's among them.
+struct scheduled {
+  config::schedule rule;
+  config::calendar moments;
+};
+
+/// A fire by the two columns that name it.
+struct fire_name {
+  std::string schedule;
+  timestamp due;
+};
+
+/// A brief that the leader has to write.
+struct owed_brief {
+  timestamp due;      ///< Of the fire of schedule `brief`.
+  timestamp told_at;  ///< When the leader was told. Empty: not in this reign.
+};
+
+/// Its id, which is the same for whoever leads.
+inline brief_id brief_of(const std::string& company, timestamp due) {
+  return named_id<brief_id>(company + "/brief/" + std::to_string(due.us));
+}
+
+/// Schedules go by the wall clock, which may jump; all else by the engine's.
+struct schedule_clock {
+  timestamp looked_at;                      ///< The last look at schedules. Empty: none in this reign.
+  timestamp look_at;                        ///< The next is due then.
+  std::chrono::microseconds wall_ahead{0};  ///< Of the engine's clock, at the last tick.
+};
+
+/// A task whose run looks into an escalation.
+struct investigation {
+  escalation_id escalation;
+  timestamp due;  ///< It is cancelled then.
+};
+
 struct memory {
   config::company company;  ///< Changed by `adopt` only.
   std::int64_t last_seq = 0;
@@ -68,6 +109,8 @@ struct memory {
   work_queue queue;
   std::set<std::string> paused_modes;
   std::set<agent_path> paused_agents;
+  open_problems problems;
+  std::unordered_map<task_id, investigation> investigations;  ///< Under way; one per escalation at most.
   agent_path last_served;                   ///< Who was given a task last: the next turn begins after it.
   timestamp last_created;                   ///< Of a task: no two of one reign have the same.
   std::optional<timestamp> next_run_after;  ///< The earliest that may be due; too early is harmless.
@@ -75,6 +118,9 @@ struct memory {
   bool has_dependencies = false;            ///< Some task may wait for others.
   /// The earliest moment at which something other than a lease falls due. Too early is harmless.
   std::optional<timestamp> next_due;
+  schedule_clock schedules;
+  std::unordered_map<task_id, fire_name> fires;  ///< Those that go on: so no other task costs a statement.
+  std::map<brief_id, owed_brief> briefs_owed;
   /// Something may have become workable, or somebody free, since tasks were last looked for. Too often is harmless.
   bool look_for_work = true;
 
@@ -82,6 +128,9 @@ struct memory {
   /// The agent's config; null if the org does not have it.
   [[nodiscard]] const config::agent* agent(const agent_path& path) const;
   [[nodiscard]] const std::vector<const config::agent*>& auditors_of(const agent_path& worker) const;
+  [[nodiscard]] const std::vector<scheduled>& all_schedules() const { return schedules_; }
+  /// Null if the config does not have it.
+  [[nodiscard]] const scheduled* schedule(const std::string& name) const;
   /// True if an agent that runs something claims tasks of the mode.
   [[nodiscard]] bool has_mode(const std::string& mode) const { return modes_.count(mode) > 0; }
 
@@ -98,6 +147,7 @@ struct memory {
   std::unordered_map<agent_path, const config::agent*> agents_;
   std::unordered_map<agent_path, std::vector<const config::agent*>> auditors_;
   std::unordered_set<std::string> modes_;
+  std::vector<scheduled> schedules_;
 };
 
 }  // namespace cadre::storage::writer

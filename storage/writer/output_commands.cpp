@@ -95,6 +95,8 @@ result<applied> apply(unit& u, const command& c, const output_add& body) {
   if (found == u.mem.runs.end()) return answer_late(u, body);
   const auto& run = found->second;
   if (auto own = must_be(u, c.from, run.agent, "an output"); !own) return tl::unexpected{own.error()};
+  if (u.mem.investigations.count(run.task) > 0)
+    return fail(errc::refused, "run " + run.id.text + " looks into an escalation; it may not write outputs");
   const auto* worker = u.mem.agent(run.agent);
   if (worker == nullptr) return tl::unexpected{unknown_agent(u, run.agent)};
   const auto* spec = find_spec(*worker, body.dataset);

@@ -1,5 +1,6 @@
 #include "schemas/subjects.hpp"
 #include "schemas/text.hpp"
+#include "storage/writer/escalations.hpp"
 #include "storage/writer/handlers.hpp"
 #include "storage/writer/lookups.hpp"
 
@@ -62,6 +63,7 @@ result<applied> apply(unit& u, const command& c, const agent_pause& body) {
     u.tell(subjects::task(u.company(), agent->mode), body.paused ? "agent_paused" : "agent_resumed",
            {{"agent", body.agent.text}, {"by", text->by}, {"reason", text->reason}});
   hold(u, u.mem.paused_agents, body.agent, body.paused);
+  if (body.paused) hasten_escalations_of(u, body.agent);
   return applied{0, body.agent.text};
 }
 

@@ -6,6 +6,8 @@ namespace cadre::storage::writer {
 
 namespace {
 
+/// Of a schedule, whatever their age: a yearly one shall show when it last fired.
+constexpr std::int64_t fires_kept_min = 20;
 constexpr const char* least_id = "00000000-0000-0000-0000-000000000000";
 
 // Every look at another table is a subselect with LIMIT or OFFSET, which stays one: of a join or of NOT EXISTS the
@@ -193,6 +195,9 @@ std::int64_t delete_outputs(unit& u, const std::vector<std::string>& outputs, ti
       u.db.run("DELETE FROM cadre.output_row WHERE company = $1 AND output = ANY ($2::uuid[])", u.company(), outputs);
   note(u, "output_row", static_cast<std::int64_t>(rows.affected_rows()), before);
   u.db.run("DELETE FROM cadre.audit_due WHERE company = $1 AND output = ANY ($2::uuid[])", u.company(), outputs);
+  const auto stats =
+      u.db.run("DELETE FROM cadre.output_stats WHERE company = $1 AND output = ANY ($2::uuid[])", u.company(), outputs);
+  note(u, "output_stats", static_cast<std::int64_t>(stats.affected_rows()), before);
   const auto verdicts =
       u.db.run("DELETE FROM cadre.verdict WHERE company = $1 AND output = ANY ($2::uuid[])", u.company(), outputs);
   note(u, "verdict", static_cast<std::int64_t>(verdicts.affected_rows()), before);
@@ -269,6 +274,22 @@ look_result prune_events(unit& u, std::int64_t& gone, timestamp before) {
   gone = old.back();
   found.more = static_cast<std::int64_t>(old.size()) >= u.options.prune_rows_max;
   note(u, "event", events[0][1].as<std::int64_t>(), before);
+  return found;
+}
+
+look_result prune_fires(unit& u, timestamp before) {
+  const auto gone = u.db.run(
+      "DELETE FROM cadre.fire d USING (SELECT f.schedule, f.due_at FROM cadre.schedule s CROSS JOIN LATERAL "
+      "(SELECT due_at FROM cadre.fire WHERE company = s.company AND schedule = s.name AND ended_at IS NOT NULL "
+      "ORDER BY due_at DESC OFFSET $4::bigint LIMIT 1) k CROSS JOIN LATERAL (SELECT schedule, due_at FROM cadre.fire "
+      "WHERE company = s.company AND schedule = s.name AND due_at <= k.due_at AND ended_at < $2::timestamptz "
+      "ORDER BY due_at LIMIT $3::bigint) f WHERE s.company = $1 LIMIT $3::bigint) old "
+      "WHERE d.company = $1 AND d.schedule = old.schedule AND d.due_at = old.due_at",
+      u.company(), before, u.options.prune_rows_max, fires_kept_min);
+  look_result found;
+  found.pruned = static_cast<std::int64_t>(gone.affected_rows());
+  found.more = found.pruned >= u.options.prune_rows_max;
+  note(u, "fire", found.pruned, before);
   return found;
 }
 

@@ -45,6 +45,9 @@ look_result prune_outputs(unit& u, row_place& after, timestamp before);
 /// `pruned` counts rows of `event_batch`, `cadre.pruned` events.
 look_result prune_events(unit& u, std::int64_t& gone, timestamp before);
 
+/// Fires that were over `before`, oldest first; never the last 20 of a schedule.
+look_result prune_fires(unit& u, timestamp before);
+
 /// Idempotency keys that were claimed `before` for tasks that are gone.
 look_result prune_keys(unit& u, row_place& after, timestamp before);
 

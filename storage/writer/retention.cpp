@@ -23,7 +23,7 @@ constexpr int slow_looks_max = 2;
 constexpr int months_ahead = 2;
 
 /// In their order: what holds up the end of a partition goes before the partition, and runs before their tasks.
-enum class stage_name : std::size_t { make, dependencies, drop, runs, tasks, journal, outputs, events, keys };
+enum class stage_name : std::size_t { make, dependencies, drop, runs, tasks, journal, outputs, events, fires, keys };
 
 /// Of what a walk goes by.
 const config::kept_time& kept_of(const config::retention_rule& kept, std::size_t stage) {
@@ -137,6 +137,13 @@ bool pruner::run_stage(unit& u, state& s) {
       const auto before = decide::over_before(kept.events, u.now);
       if (!before) return true;
       const auto found = prune_events(u, s.events_gone, *before);
+      s.round.pruned += found.pruned;
+      return !found.more;
+    }
+    case stage_name::fires: {
+      const auto before = decide::over_before(kept.tasks, u.now);
+      if (!before) return true;
+      const auto found = prune_fires(u, *before);
       s.round.pruned += found.pruned;
       return !found.more;
     }

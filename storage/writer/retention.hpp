@@ -45,7 +45,7 @@ class pruner {
     std::optional<std::string> last_upto;  ///< How far the first range went in this round.
     std::string first_left;                ///< The first id of it that was looked at and stays for now.
   };
-  static constexpr std::size_t stages = 9;
+  static constexpr std::size_t stages = 10;
   struct state {
     std::size_t stage = 0;
     std::array<walk, stages> walks;

@@ -3,6 +3,7 @@
 #include "storage/writer/escalations.hpp"
 #include "storage/writer/handlers.hpp"
 #include "storage/writer/id_bounds.hpp"
+#include "storage/writer/investigations.hpp"
 #include "storage/writer/lookups.hpp"
 #include "storage/writer/tasks.hpp"
 
@@ -72,6 +73,7 @@ void raise_alert(unit& u, const active_run& run, std::size_t number, const nlohm
   f.level = severity::warning;
   f.problem = "alert";
   f.task = run.task;
+  f.from_program = true;
   f.evidence = {{"run", run.id.text}, {"alert", alert}};
   if (alert.is_object()) {
     from_text(text_of(alert, "level"), f.level);
@@ -163,7 +165,14 @@ void complete(unit& u, const std::vector<completed_run>& all) {
   }
   move_tasks(u, done, task_status::complete);
   move_tasks(u, in_review, task_status::review);
-  for (const auto& [run, body] : all) raise_alerts(u, run, body->alerts);
+  for (const auto& [run, body] : all) {
+    // An investigation raises nothing: its alerts stay with its run.
+    if (is_investigation(u, run.task)) {
+      investigation_ended(u, run.task, {});
+    } else {
+      raise_alerts(u, run, body->alerts);
+    }
+  }
   u.mem.look_for_work = true;
 }
 

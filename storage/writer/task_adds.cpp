@@ -152,9 +152,9 @@ std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tas
   for (auto* rare : {&agents, &run_after, &deadlines, &keys, &together, &schedules, &retries, &reasons, &blockers})
     if (std::none_of(rare->begin(), rare->end(), [](const auto& v) { return v.has_value(); })) rare->clear();
   std::unordered_set<std::string> inserted;
-  const auto with = [&](const auto& act) {
-    return act(u.company(), ids, modes, agents, titles, payloads, priorities, statuses, attempt, attempts, run_after,
-               deadlines, keys, together, schedules, retries, reasons, blockers, senders, created);
+  const auto with = [&](const auto& call) {
+    return call(u.company(), ids, modes, agents, titles, payloads, priorities, statuses, attempt, attempts, run_after,
+                deadlines, keys, together, schedules, retries, reasons, blockers, senders, created);
   };
   if (u.careful || !all_differ(tasks)) {
     const auto rows = with([&](const auto&... values) {

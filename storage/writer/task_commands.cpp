@@ -1,7 +1,10 @@
 #include "schemas/text.hpp"
+#include "storage/writer/fires.hpp"
 #include "storage/writer/handlers.hpp"
 #include "storage/writer/lookups.hpp"
 #include "storage/writer/tasks.hpp"
+
+#include <algorithm>
 
 namespace cadre::storage::writer {
 
@@ -49,7 +52,7 @@ void copy_dependencies(unit& u, const task_id& old, const task_id& again) {
 
 }  // namespace
 
-result<applied> run_again(unit& u, const std::string& by, const task_id& id, const task_id& as) {
+result<applied> run_again(unit& u, const std::string& by, const task_id& id, const task_id& as, const agent_path& to) {
   if (!is_uuid(as.text)) return fail(errc::bad_value, "new_id: not a UUID");
   const auto earlier = u.db.run(
       "SELECT coalesce(retry_of::text, '') FROM cadre.task WHERE company = $1 AND id = $2::uuid", u.company(), as);
@@ -62,20 +65,34 @@ result<applied> run_again(unit& u, const std::string& by, const task_id& id, con
   if (old->status != task_status::failed && old->status != task_status::stale)
     return fail(errc::illegal_transition, "task " + id.text + " is " + std::string{to_text(old->status)} +
                                               "; only failed and stale ones run again");
-  if (!old->agent.empty() && u.mem.agent(old->agent) == nullptr) return tl::unexpected{unknown_agent(u, old->agent)};
+  const auto& taker = to.empty() ? old->agent : to;
+  const auto* agent = u.mem.agent(taker);
+  if (!taker.empty() && agent == nullptr) return tl::unexpected{unknown_agent(u, taker)};
+  const auto attempts = to.empty() ? old->attempts_max : std::max<std::int64_t>(agent->retry.attempts, 1);
 
-  u.db.run(
+  const auto copied = u.db.run(
       "INSERT INTO cadre.task (company, id, mode, agent, title, payload, priority, status, attempts_max, deadline, "
-      "concurrency_key, schedule, retry_of, created_by, created_at) SELECT company, $3::uuid, mode, agent, title, "
-      "payload, priority, 'queued', attempts_max, CASE WHEN deadline > clock_timestamp() THEN deadline END, "
+      "concurrency_key, schedule, retry_of, created_by, created_at) SELECT company, $3::uuid, mode, $6, title, "
+      "payload, priority, 'queued', $7::int, CASE WHEN deadline > clock_timestamp() THEN deadline END, "
       "concurrency_key, schedule, id, $4, "
-      "$5::timestamptz FROM cadre.task WHERE company = $1 AND id = $2::uuid",
-      u.company(), id, as, by.empty() ? std::string{"unknown"} : by, u.next_created());
+      "$5::timestamptz FROM cadre.task WHERE company = $1 AND id = $2::uuid RETURNING coalesce(schedule, '')",
+      u.company(), id, as, by.empty() ? std::string{"unknown"} : by, u.next_created(), taker, attempts);
   copy_dependencies(u, id, as);
+  if (const auto schedule = copied[0][0].as<std::string>(); !schedule.empty()) reopen_fire(u, schedule, id, as);
   if (const auto task = find_task(u, as)) tell_task(u, *task);
   hand_over_dependents(u, id, as);
   note_ready(u, {as});
   return applied{0, as.text};
+}
+
+void cancel_task(unit& u, const task_facts& task, const std::string& reason) {
+  if (task.status == task_status::active) {
+    for (auto run = u.mem.runs.begin(); run != u.mem.runs.end();) {
+      const auto& candidate = (run++)->second;
+      if (candidate.task == task.id) cancel_run(u, candidate, reason);
+    }
+  }
+  move_task(u, task.id, task_status::stale, {errc::cancelled, reason});
 }
 
 result<applied> apply(unit& u, const command& c, const task_retry& body) {
@@ -86,14 +103,7 @@ result<applied> apply(unit& u, const command&, const task_cancel& body) {
   const auto task = find_task(u, body.id);
   if (!task) return fail(errc::not_found, "there is no task " + body.id.text);
   if (is_terminal(task->status)) return applied{0, body.id.text};
-  const auto reason = body.reason.empty() ? std::string{"cancelled"} : body.reason;
-  if (task->status == task_status::active) {
-    for (auto run = u.mem.runs.begin(); run != u.mem.runs.end();) {
-      const auto& candidate = (run++)->second;
-      if (candidate.task == body.id) cancel_run(u, candidate, reason);
-    }
-  }
-  move_task(u, body.id, task_status::stale, {errc::cancelled, reason});
+  cancel_task(u, *task, body.reason.empty() ? std::string{"cancelled"} : body.reason);
   return applied{0, body.id.text};
 }
 

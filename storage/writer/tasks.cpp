@@ -4,7 +4,9 @@
 #include "schemas/text.hpp"
 #include "storage/decide/retry.hpp"
 #include "storage/writer/escalations.hpp"
+#include "storage/writer/fires.hpp"
 #include "storage/writer/id_bounds.hpp"
+#include "storage/writer/investigations.hpp"
 #include "storage/writer/lookups.hpp"
 
 namespace cadre::storage::writer {
@@ -29,6 +31,7 @@ task_facts facts_of(const pqxx::row& row) {
 }
 
 void block_dependents(unit& u, const task_facts& task) {
+  if (!u.mem.has_dependencies) return;
   const auto blocker = task.agent.empty() ? u.mem.company.agents.front().path : manager_of(task.agent);
   const auto rows = u.db.run(
       "UPDATE cadre.task SET status = 'blocked', blocked_reason = $3, blocked_on = $4, changed_at = clock_timestamp() "
@@ -78,14 +81,19 @@ void queue_again(unit& u, const task_id& task, timestamp run_after, const failur
 }
 
 void fail_for_good(unit& u, const active_run& run, const failure& error) {
+  // The failure of an investigation is a hop of its escalation, not one more problem.
+  const bool investigates = is_investigation(u, run.task);
   move_task(u, run.task, task_status::failed, error);
+  if (investigates) return;
   finding f;
   f.cause_of = "run_failed:" + run.id.text;
   f.origin = run.agent;
   f.problem = "run_failed";
   f.cause = error;
-  f.evidence = {{"task", run.task.text}, {"attempts", attempts_of(u, run.task)}};
   f.task = run.task;
+  f.find_evidence = [&u, task = run.task] {
+    return nlohmann::json{{"task", task.text}, {"attempts", attempts_of(u, task)}};
+  };
   raise(u, f);
 }
 
@@ -117,6 +125,7 @@ void tell_task(unit& u, const task_facts& task, const failure& error) {
                       {"title", task.title}};
   if (error.code != errc::none) data["error"] = {{"code", to_text(error.code)}, {"message", error.message}};
   u.tell(subjects::task(u.company(), task.mode), "task_changed", data);
+  if (!u.mem.fires.empty()) follow_task(u, task, error);
 }
 
 void move_task(unit& u, const task_id& id, task_status to, const failure& error) {
@@ -134,6 +143,7 @@ void move_task(unit& u, const task_id& id, task_status to, const failure& error)
   if (is_terminal(to) && to != task_status::complete) {
     if (to == task_status::stale) drop_outputs(u, id);
     block_dependents(u, task);
+    if (is_investigation(u, id)) investigation_ended(u, id, error);
   }
 }
 
@@ -175,7 +185,7 @@ void end_badly(unit& u, const run_id& id, const bad_end& end) {
   ended.attempt = run.attempt;
   ended.attempts_max = task ? task->attempts_max : run.attempt;
   if (const auto* agent = u.mem.agent(run.agent)) ended.wait = agent->retry.wait;
-  ended.retryable = end.retryable;
+  ended.retryable = end.retryable && (end.lost || !is_investigation(u, run.task));
   ended.lost = end.lost;
   ended.retry_after = end.retry_after;
   ended.random = u.chance();

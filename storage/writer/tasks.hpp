@@ -43,7 +43,12 @@ void move_tasks(unit& u, std::vector<task_facts> tasks, task_status to);
 result<applied> add_task(unit& u, const std::string& by, const task_add& body);
 
 /// Runs a failed or stale task again as `as`: a copy with fresh attempts. What waited for the old one waits for it.
-result<applied> run_again(unit& u, const std::string& by, const task_id& id, const task_id& as);
+/// `to`: by this agent; empty: by whoever the old one was for.
+result<applied> run_again(unit& u, const std::string& by, const task_id& id, const task_id& as,
+                          const agent_path& to = {});
+
+/// Ends a task that is not over: it becomes stale, and its run is told to stop.
+void cancel_task(unit& u, const task_facts& task, const std::string& reason);
 
 /// How a run ends that did not succeed.
 struct bad_end {

@@ -78,7 +78,10 @@ void unit::back_to(const mark& m) {
   grants.resize(m.grants);
   revokes.resize(m.revokes);
   replaced.resize(m.replaced);
+  briefs.resize(m.briefs);
   runs_begun.resize(m.runs_begun);
+  repeats.resize(m.repeats);
+  repeats_written = m.repeats_written;
   // Cheaper than undoing what was taken and added: it is read again.
   mem.queue.forget();
   mem.look_for_work = true;

@@ -19,6 +19,17 @@ struct rejection {
   failure error;
 };
 
+/// A raise of a problem that is open: counted in memory until `write_repeats`.
+struct counted_raise {
+  escalation_id problem;
+  escalation_id raise;
+  severity level = severity::info;
+  std::string cause;
+  std::string by;
+  nlohmann::json folded;  ///< What an `and_more` is to list of it; null: nothing.
+  bool worse = false;     ///< Than any before.
+};
+
 /// Thrown where a search was given up because it took too long. Nothing was written before it.
 struct too_slow {};
 
@@ -44,8 +55,11 @@ class unit {
   std::vector<run_grant> grants;
   std::vector<run_revoke> revokes;
   std::vector<life_replaced> replaced;
+  std::vector<brief_id> briefs;  ///< The leader has to write them.
   std::vector<run_id> runs_begun;
   std::vector<task_id> complete;  ///< Tasks that others may have waited for.
+  std::vector<counted_raise> repeats;
+  std::size_t repeats_written = 0;  ///< So many of them, the first, are in the database.
 
   [[nodiscard]] const std::string& company() const noexcept { return mem.company.name; }
   /// Of a new task: later than any before, so that tasks of one transaction keep their order.
@@ -72,10 +86,11 @@ class unit {
   void on_rollback(std::function<void()> back) { undo_.push_back(std::move(back)); }
 
   struct mark {
-    std::size_t events, grants, revokes, replaced, runs_begun, undo;
+    std::size_t events, grants, revokes, replaced, briefs, runs_begun, undo, repeats, repeats_written;
   };
   [[nodiscard]] mark here() const {
-    return {events.size(), grants.size(), revokes.size(), replaced.size(), runs_begun.size(), undo_.size()};
+    return {events.size(),     grants.size(), revokes.size(), replaced.size(), briefs.size(),
+            runs_begun.size(), undo_.size(),  repeats.size(), repeats_written};
   }
   /// Takes back what was done since, but for the statements.
   void back_to(const mark& m);

@@ -20,12 +20,12 @@ def build(program="bench_storage"):
         sys.exit(done.returncode)
 
 
-def run(server_url, *words):
-    """One call of bench_storage against a superuser's URL; what it measured."""
-    done = subprocess.run([BINARY, *map(str, words)], capture_output=True, text=True, timeout=RUN_S_MAX,
+def run(server_url, *words, program="bench_storage"):
+    """One call of a program of ours against a superuser's URL; what it measured."""
+    done = subprocess.run([os.path.join(os.path.dirname(BINARY), program), *map(str, words)], capture_output=True, text=True, timeout=RUN_S_MAX,
                           env={**os.environ, "CADRE_TEST_POSTGRES": server_url}, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
-        sys.exit(f"bench: bench_storage {' '.join(map(str, words))} exited {done.returncode}\n{done.stderr}")
+        sys.exit(f"bench: {program} {' '.join(map(str, words))} exited {done.returncode}\n{done.stderr}")
     return json.loads(done.stdout)
 
 

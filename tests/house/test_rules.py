@@ -23,12 +23,14 @@ MAY_INCLUDE = {
 FENCED = {
     r"nats(/.*)?\.h": ("bus/", "tests/bench/"),
     r"(pqxx(/.*)?|libpq-fe\.h|libpq-events\.h|postgres_ext\.h)": ("storage/", "tests/"),
+    r"cctz/.*": ("config/zone.cpp",),
     r"yaml-cpp/.*": ("config/", "tests/unit/config/", "tests/fuzz/"),
     # Header-only, or nearly: compiled into every file that includes them.
     r"CLI/.*": ("actors/cli/command_line.cpp", "actors/cli/completion.cpp"),
     r"nlohmann/json\.hpp": ("schemas/json.hpp", "tests/"),
     r"spdlog/.*": ("schemas/log.cpp", "actors/cli/fleet_commands.cpp", "actors/launch/up.cpp", "tests/"),
     r"boost/(beast|asio).*": ("actors/gateway/", "tests/"),
+    r"(curl|openssl)/.*": ("actors/http/",),
 }
 
 

@@ -199,4 +199,8 @@ std::string world::superuser() const {
   return must(connection_url(server_url(), name_, "", ""));
 }
 
+std::string world::reader() const {
+  return must(connection_url(server_url(), name_, reader_role, "r"));
+}
+
 }  // namespace cadre::bench

@@ -74,6 +74,7 @@ class world {
   [[nodiscard]] std::size_t granted() const { return granted_.size(); }
   [[nodiscard]] const std::vector<run_grant>& granted_runs() const { return granted_; }
   [[nodiscard]] std::string superuser() const;
+  [[nodiscard]] std::string reader() const;
 
  private:
   std::string name_;

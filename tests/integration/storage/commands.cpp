@@ -11,9 +11,9 @@ namespace {
 std::string fingerprint(world& w) {
   std::string all;
   for (const std::string table :
-       {"task",    "task_dependency", "run",         "journal",     "output",         "output_row", "audit_due",
-        "verdict", "promotion",       "canonical",   "escalation",  "escalation_hop", "fire",       "brief",
-        "brain",   "brain_history",   "incarnation", "agent_event", "agent",          "event"})
+       {"task",    "task_dependency", "run",           "journal",      "output",      "output_row",     "audit_due",
+        "verdict", "promotion",       "canonical",     "output_stats", "escalation",  "escalation_hop", "fire",
+        "brief",   "brain",           "brain_history", "incarnation",  "agent_event", "agent",          "event"})
     all += w.ask("SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM cadre." + table +
                  " t WHERE company = $1") +
            " " + table + "\n";
@@ -79,7 +79,8 @@ BOOST_AUTO_TEST_CASE(every_command_may_be_repeated) {
   done.alerts.text = R"([{"problem":"p","message":"m"}])";
   repeat(done);
   repeat(out);
-  repeat(w.verdict(out.output, "ceo.ops.audit", true));
+  check_repeat(w, make(w.verdict(out.output, "ceo.ops.audit", true), "ceo.ops.audit", w.life_of("ceo.ops.audit")),
+               "verdict_add");
 
   run_fail failed;
   failed.run = w.granted("ceo.data.ingest").run;
@@ -134,11 +135,11 @@ BOOST_AUTO_TEST_CASE(every_command_may_be_repeated) {
   brain.key = "k";
   brain.content.text = "1";
   repeat(brain);
-  schedule_fire fire;
-  fire.schedule = "hourly";
-  fire.due = now();
-  fire.task = new_id<task_id>();
-  repeat(fire);
+  repeat(schedule_pause{"hourly", true, "anna", "a holiday"});
+  repeat(schedule_trigger{new_id<command_id>(), "hourly", now(), "anna"});
+  repeat(schedule_backfill{new_id<command_id>(), "hourly", w.engine->clock() + -std::chrono::hours{3},
+                           w.engine->clock() + -std::chrono::hours{1}, "anna"});
+  repeat(schedule_tick{w.engine->clock()});
   clock_tick tick;
   tick.at = w.engine->clock();
   repeat(tick);

@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(no_sql_of_the_writer_makes_rows_canonical_without_verdicts)
                          new_uuid() + "', 'ceo.data.pair', 'ceo.data.pair', true)") == check);
   BOOST_TEST(try_sql(db, storage::writer_role,
                      "INSERT INTO cadre.verdict (company, output, id, worker, auditor, passed) VALUES (" + key + ", '" +
-                         new_uuid() + "', 'ceo.data.solo', 'ceo.data.pair', true)") == foreign_key);
+                         new_uuid() + "', 'ceo.data.solo', 'ceo.data.pair', true)") == check);
   BOOST_TEST(try_sql(db, storage::writer_role,
                      "INSERT INTO cadre.promotion (company, output, worker, dataset) VALUES ('" + w.company.name +
                          "', '" + new_uuid() + "', 'ceo.data.pair', 'pairs')") == foreign_key);

@@ -84,6 +84,29 @@ class obstacle {
   pqxx::work tx_;
 };
 
+/// A schedule that is due every ten seconds, and a moment of it that is soon.
+timestamp add_often(world& w) {
+  config::schedule s;
+  s.name = "often";
+  s.agent.text = "ceo.data.plain";
+  s.cron = "@every 10s";
+  s.watcher.text = "ceo.ops.audit";
+  s.overlap = config::overlap_policy::allow;
+  w.company.schedules = {s};
+  return {(w.engine->clock().us / 10'000'000 + 2) * 10'000'000};
+}
+
+/// `3 3 3`: fires up to `due` that are on record as fired, tasks of theirs, and moments that there were since `first`.
+std::string fires_and_tasks(world& w, timestamp first, timestamp due) {
+  return w.ask(
+             "SELECT concat_ws(' ', (SELECT count(*) FROM cadre.fire WHERE company = $1 AND outcome = 'fired' AND "
+             "due_at <= '" +
+             to_iso(due) +
+             "'), (SELECT count(*) FROM cadre.fire f JOIN cadre.task t ON t.id = f.task AND t.company = f.company "
+             "WHERE f.company = $1), (SELECT count(*) FROM cadre.task WHERE company = $1))") +
+         " " + std::to_string((due.us - first.us) / 10'000'000 + 1);
+}
+
 /// While it lives, commits on the server wait for a replica that does not exist.
 struct waiting_for_nobody {
   waiting_for_nobody() { BOOST_REQUIRE(storage::wait_for_replica(server_url(), "nobody")); }
@@ -259,6 +282,54 @@ BOOST_AUTO_TEST_CASE(a_backend_that_dies_before_any_one_statement_applies_nothin
   BOOST_TEST(rounds > 5);  // BEGIN, a statement each for brief and task, the grants, the events, COMMIT.
   BOOST_TEST(w.ask("SELECT count(*) FROM cadre.task WHERE company = $1") == std::to_string(rounds));
   check_gapless(w);
+}
+
+BOOST_AUTO_TEST_CASE(a_leader_that_dies_at_the_instant_of_a_fire_neither_loses_nor_doubles_it) {
+  world w;
+  const auto first = add_often(w);
+  BOOST_REQUIRE(w.lead->step_down("test").has_value());
+  pqxx::connection server{server_url()}, superuser{w.db.superuser()};
+  const auto terminate =
+      "SELECT pg_terminate_backend(backend_pid, 10000) FROM cadre.leader WHERE ended_at IS NULL "
+      "AND company = " +
+      superuser.quote(w.company.name);
+  proxy between{server.hostname(), server.port()};
+  lead_through(w, between);
+  w.engine->commit({make(schedule_tick{first + -std::chrono::seconds{5}})});
+  auto due = first;
+  bool struck = true;
+  for (int message = 1; struck; ++message, due = due + std::chrono::seconds{10}) {
+    struck = false;
+    lead_through(w, between);
+    between.before_message(message, [&] {
+      struck = true;
+      pqxx::nontransaction{superuser}.exec(terminate);
+    });
+    BOOST_TEST(w.engine->commit({make(schedule_tick{due})}).lost_leadership == struck);
+    if (!struck) break;
+    lead_through(w, between);
+    BOOST_TEST(status(w.engine->commit({make(schedule_tick{due})}).outcomes[0]) == "committed");
+    const auto n = std::to_string((due.us - first.us) / 10'000'000 + 1);
+    BOOST_TEST(fires_and_tasks(w, first, due) == n + " " + n + " " + n + " " + n);
+  }
+  BOOST_TEST((due - first) > std::chrono::seconds{60});  // BEGIN, reads, task, fire, plan, events, COMMIT.
+  check_gapless(w);
+}
+
+BOOST_AUTO_TEST_CASE(a_fire_whose_commit_is_in_doubt_is_there_exactly_once) {
+  world w;
+  const auto first = add_often(w);
+  BOOST_REQUIRE(w.lead->step_down("test").has_value());
+  pqxx::connection server{server_url()};
+  proxy between{server.hostname(), server.port()};
+  lead_through(w, between);
+  w.engine->commit({make(schedule_tick{first + -std::chrono::seconds{5}})});
+  between.lose_next_commit();
+  BOOST_TEST(status(w.engine->commit({make(schedule_tick{first})}).outcomes[0]) == "in_doubt");
+  succeed(w);
+  for (int n = 0; n < 2; ++n)
+    BOOST_TEST(status(w.engine->commit({make(schedule_tick{first})}).outcomes[0]) == "committed");
+  BOOST_TEST(fires_and_tasks(w, first, first) == "1 1 1 1");
 }
 
 BOOST_AUTO_TEST_CASE(a_lease_that_cannot_be_extended_now_ends_no_reign) {

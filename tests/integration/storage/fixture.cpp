@@ -151,7 +151,25 @@ outcome world::send(const command& c) {
   return last.outcomes[0];
 }
 
+epoch world::life_of(const std::string& agent) {
+  const auto there =
+      ask("SELECT epoch FROM cadre.incarnation WHERE company = $1 AND ended_at IS NULL AND agent = '" + agent + "'");
+  if (there != "-") return std::stoull(there);
+  incarnation_start start;
+  start.token = new_id<incarnation_token>();
+  start.agent.text = agent;
+  start.node = "n1";
+  start.node_life = life;
+  return static_cast<epoch>(must(start).value);
+}
+
 outcome world::send(command_body body, const std::string& from, epoch incarnation) {
+  if (const auto* v = std::get_if<verdict_add>(&body);
+      v != nullptr && incarnation == 0 && (from == "cli" || from == v->auditor.text)) {
+    const auto sender = v->auditor.text;
+    const auto present = life_of(sender);
+    return send(make(std::move(body), sender, present));
+  }
   return send(make(std::move(body), from, incarnation));
 }
 

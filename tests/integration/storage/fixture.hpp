@@ -63,7 +63,9 @@ struct world {
   node_life_id life = new_id<node_life_id>();
   batch_result last;
 
-  /// Commits one command and returns its outcome.
+  /// The epoch of the agent's present life, which begins with the first question.
+  epoch life_of(const std::string& agent);
+  /// Commits one command and returns its outcome. A verdict that says no life comes from its auditor's present one.
   outcome send(command_body body, const std::string& from = "cli", epoch incarnation = 0);
   outcome send(const command& c);
   /// The same, and fails the test unless it committed.

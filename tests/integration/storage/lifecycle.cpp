@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_CASE(a_task_goes_from_add_to_canonical) {
   BOOST_TEST(data["output"] == out.output.text);
   BOOST_TEST(w.canonical("hosts") == "");
 
-  w.must(w.verdict(out.output, "ceo.ops.audit", true), "ceo.ops.audit");
+  w.must(w.verdict(out.output, "ceo.ops.audit", true));
   BOOST_TEST(w.task_status_of(grant.task) == "complete");
   BOOST_TEST(w.canonical("hosts") == R"({"host": "a", "tool": "bash"} {"host": "b", "tool": "zsh"})");
   BOOST_TEST(nlohmann::json::parse(w.last.events.back().data.text)["promoted"] == true);
@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(what_nobody_audits_is_never_canonical) {
 BOOST_AUTO_TEST_CASE(a_failing_verdict_fails_the_task_once_and_escalates_its_findings) {
   world w;
   const auto output = w.produced("ceo.data.ingest", "hosts", {R"({"host":"a","tool":"t"})"});
-  w.must(w.verdict(output, "ceo.ops.audit", false), "ceo.ops.audit");
+  w.must(w.verdict(output, "ceo.ops.audit", false));
   BOOST_TEST(w.ask("SELECT status || ' ' || error_code FROM cadre.task WHERE company = $1") == "failed audit_failed");
   BOOST_TEST(w.ask("SELECT status FROM cadre.output WHERE company = $1") == "rejected");
   BOOST_TEST(
@@ -137,7 +137,8 @@ BOOST_AUTO_TEST_CASE(nobody_blesses_his_own_work_nor_for_another) {
   const auto output = w.produced("ceo.data.ingest", "hosts", {R"({"host":"a","tool":"t"})"});
   BOOST_TEST(status(w.send(w.verdict(output, "ceo.data.ingest", true))) == "rejected refused");
   BOOST_TEST(status(w.send(w.verdict(output, "ceo.ops.audit2", true))) == "rejected refused");
-  BOOST_TEST(status(w.send(w.verdict(output, "ceo.ops.audit", true), "ceo.data.ingest")) == "rejected refused");
+  const auto worker = w.life_of("ceo.data.ingest");
+  BOOST_TEST(status(w.send(w.verdict(output, "ceo.ops.audit", true), "ceo.data.ingest", worker)) == "rejected refused");
   BOOST_TEST(w.canonical("hosts") == "");
 }
 

@@ -8,11 +8,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr reach::time_point start{1'000s};
+constexpr reach::time_point reach_start{1'000s};
 
 struct node {
   reach machine{2s};
-  reach::time_point now = start, heard = start;
+  reach::time_point now = reach_start, heard = reach_start;
   bool bus = true, aside = false;
 
   reach::rights after(std::chrono::milliseconds time) {
@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(with_bus_and_database_it_may_all) {
 BOOST_AUTO_TEST_CASE(without_the_bus_it_runs_no_more_at_once_and_reigns_no_more_soon_after) {
   after(0s);
   bus = false;
-  heard = start + 1h;
+  heard = reach_start + 1h;
   BOOST_TEST(same(after(500ms), {false, true, true}));
   BOOST_TEST(same(after(1ms), {false, false, true}));
   bus = true;
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(while_the_database_is_silent_it_takes_no_commands_and_reign
 
 BOOST_AUTO_TEST_CASE(it_stands_aside_for_another_but_not_for_ever) {
   aside = true;
-  heard = start + 1h;
+  heard = reach_start + 1h;
   BOOST_TEST(same(after(1s), {false, false, true}));
   BOOST_TEST(same(after(6s), {false, false, true}));
   BOOST_TEST(same(after(1ms), {true, true, true}));

@@ -59,6 +59,7 @@ std::string describe(const command_body& body) {
     return "complete " + c->metrics.text + ' ' + c->alerts.text + ' ' + c->recommendations.text;
   if (const auto* f = std::get_if<run_fail>(&body))
     return "fail " + std::string{to_text(f->error.code)} + (f->retryable ? " again" : " final");
+  if (const auto* d = std::get_if<escalation_decide>(&body)) return "decide " + std::string{to_text(d->action)};
   return "something else";
 }
 
@@ -66,6 +67,7 @@ std::string describe(const command_body& body) {
 struct run_script {
   run_script() : machine{grant(), agent()} {}
   explicit run_script(const config::agent& a) : machine{grant(), a} {}
+  explicit run_script(const run_grant& g) : machine{g, agent()} {}
 
   std::string out(std::string_view bytes) { return note(machine.on_stdout(bytes)); }
   std::string exit(const exit_info& e) { return note(machine.on_exit(e)); }
@@ -150,6 +152,25 @@ BOOST_AUTO_TEST_CASE(each_line_becomes_a_command_as_it_arrives) {
   }
   BOOST_CHECK_EQUAL(s.body<journal_add>(0).run.text, grant().run.text);
   BOOST_CHECK_EQUAL(s.body<journal_add>(0).agent.text, "ceo.a");
+}
+
+BOOST_AUTO_TEST_CASE(an_investigation_s_decision_is_durable_before_the_run_ends) {
+  auto looks = grant();
+  looks.op = "investigate";
+  run_script s{looks};
+  BOOST_CHECK_EQUAL(s.out(R"({"type":"decision","action":"snooze","for":"2h","note":"later"})"
+                          "\n"),
+                    "decide snooze");
+  BOOST_CHECK_EQUAL(s.body<escalation_decide>(0).run.text, looks.run.text);
+  BOOST_CHECK_EQUAL(s.body<escalation_decide>(0).for_ms, 7'200'000);
+  BOOST_CHECK_EQUAL(s.body<escalation_decide>(0).note, "later");
+  s.out(end_line);
+  BOOST_CHECK_EQUAL(s.exit(exited(0)), "");
+  BOOST_CHECK_EQUAL(s.outcome_of(0, outcome_status::committed), R"(complete {"n":1} [] ["rest"])");
+  run_script ordinary;
+  BOOST_CHECK_EQUAL(ordinary.out(R"({"type":"decision","action":"resolve"})"
+                                 "\n"),
+                    "kill");
 }
 
 BOOST_AUTO_TEST_CASE(ids_come_from_run_and_line_so_that_a_repeat_is_the_same) {

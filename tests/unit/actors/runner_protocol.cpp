@@ -39,6 +39,10 @@ std::string describe(const protocol_item& item) {
       return "task " + l.add.mode + '|' + l.add.agent.text + '|' + l.add.title + '|' + l.add.payload.text + '|' +
              std::to_string(l.add.priority) + '|' + l.add.idempotency_key;
     }
+    std::string operator()(const decision_line& l) const {
+      return "decision " + std::string{to_text(l.action)} + ' ' + l.to.text + ' ' + std::to_string(l.for_ms) + ' ' +
+             l.note;
+    }
     std::string operator()(const audit_finding& l) const {
       return "finding " + l.check + ": " + l.message + " x" + std::to_string(l.count) + " samples " +
              std::to_string(l.sample_rows.size());
@@ -300,6 +304,31 @@ BOOST_AUTO_TEST_CASE(an_audit_has_findings_and_no_outputs) {
               "\n");
   BOOST_REQUIRE(reader.error().has_value());
   BOOST_TEST(starts_with(reader.error()->message, "line 3: an audit can't write outputs"));
+}
+
+BOOST_AUTO_TEST_CASE(an_investigation_decides_and_has_no_outputs) {
+  protocol_options options;
+  options.investigation = true;
+  protocol_reader reader{options};
+  const auto items = reader.feed(R"({"type":"decision","action":"resolve","note":"seen"})"
+                                 "\n"
+                                 R"({"type":"decision","action":"delegate","to":"ceo.b","for":"30m"})"
+                                 "\n");
+  const std::vector<std::string> expected{"1 decision resolve  0 seen", "2 decision delegate ceo.b 1800000 "};
+  BOOST_TEST(describe(items) == expected, boost::test_tools::per_element());
+  const auto refused = [&](const std::string& decision, const std::string& why) {
+    BOOST_TEST(starts_with(error_of(decision + "\n", options), "bad_output: line 1: " + why),
+               error_of(decision, options));
+  };
+  refused(R"({"type":"decision"})", "\"action\" must be resolve, retry, reassign");
+  refused(R"({"type":"decision","action":"fix"})", "\"action\" must be resolve, retry, reassign");
+  refused(R"({"type":"decision","action":"reassign"})", "\"to\" must be an agent's path");
+  refused(R"({"type":"decision","action":"snooze"})", "to snooze needs \"for\"");
+  refused(R"({"type":"decision","action":"snooze","for":"soon"})", "\"for\": ");
+  refused(R"({"type":"output","dataset":"d","row":{}})", "an investigation can't write outputs");
+  BOOST_TEST(starts_with(error_of(R"({"type":"decision","action":"resolve"})"
+                                  "\n"),
+                         "bad_output: line 1: only an investigation (op: investigate) may decide"));
 }
 
 BOOST_AUTO_TEST_CASE(alerts_are_taken_leniently) {

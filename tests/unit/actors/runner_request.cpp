@@ -37,6 +37,8 @@ BOOST_AUTO_TEST_CASE(a_run_request_is_one_line_of_json) {
   BOOST_TEST(j["task"]["payload"]["s"] == "a\nb");
   BOOST_TEST(j["brain"]["k"] == 1);
   BOOST_TEST(j["deadline"] == to_iso(r.deadline));
+  r.op = "investigate";
+  BOOST_TEST(json::parse(request_line(r))["op"] == "investigate");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_set_is_null_or_empty) {
@@ -55,12 +57,15 @@ BOOST_AUTO_TEST_CASE(an_audit_request_is_followed_by_rows) {
   r.output = {"0190e000-0000-7000-8000-000000000002"};
   r.dataset = "package";
   r.worker = {"ceo.data"};
-  r.rows_total = 7;
+  r.rows_total = r.rows_given = 7;
   const json j = json::parse(request_line(r));
   BOOST_TEST(j["op"] == "audit");
   BOOST_TEST(j["role"] == "auditor");
   BOOST_TEST(j["output"] ==
              (json{{"id", r.output.text}, {"dataset", "package"}, {"worker", "ceo.data"}, {"rows_total", 7}}));
+  r.rows_given = 3;  // Of a sample.
+  BOOST_TEST(json::parse(request_line(r))["output"]["rows_total"] == 7);
+  BOOST_TEST(json::parse(request_line(r))["output"]["rows_given"] == 3);
   const std::string row = row_line("package", "a\"b", {"{\"x\":\n1}"});
   BOOST_TEST(row.find('\n') == row.size() - 1);
   BOOST_TEST(json::parse(row) == (json{{"type", "row"}, {"dataset", "package"}, {"key", "a\"b"}, {"row", {{"x", 1}}}}));

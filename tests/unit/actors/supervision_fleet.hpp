@@ -126,13 +126,13 @@ inline config::agent agent(const std::string& path, std::vector<std::string> nod
   return a;
 }
 
-struct stage : test::deterministic {
+struct fleet_stage : test::deterministic {
   std::shared_ptr<wire> net = std::make_shared<wire>();
   std::shared_ptr<chronicle> log = std::make_shared<chronicle>();
   std::shared_ptr<config::company> company = std::make_shared<config::company>();
   int lives = 0;
 
-  ~stage() {
+  ~fleet_stage() {
     for (auto& [name, host] : net->hosts) caf::anon_send_exit(host, caf::exit_reason::user_shutdown);
     advance(milliseconds{25'000}, milliseconds{500});
     net->hosts.clear();

@@ -12,7 +12,7 @@ BOOST_AUTO_TEST_SUITE(supervision_host)
 namespace {
 
 /// One node: a ceo with a manager of two workers, and one more worker.
-struct one_node : fleet::stage {
+struct one_node : fleet::fleet_stage {
   one_node() {
     company->agents = {agent("ceo", {"n1"}, true), agent("ceo.data", {"n1"}, true), agent("ceo.data.ingest", {"n1"}),
                        agent("ceo.data.audit", {"n1"}), agent("ceo.ops", {"n1"})};

@@ -13,7 +13,7 @@ namespace {
 constexpr auto lease = milliseconds{6'000};  ///< Lease and a beat.
 
 /// A ceo on n1, else n3; its worker w on n2, else n3.
-struct three_nodes : fleet::stage {
+struct three_nodes : fleet::fleet_stage {
   three_nodes() {
     company->agents = {agent("ceo", {"n1", "n3"}, true), agent("ceo.w", {"n2", "n3"})};
     for (const auto* name : {"n1", "n2", "n3"}) node(name);
@@ -26,7 +26,7 @@ struct three_nodes : fleet::stage {
 };
 
 /// A branch on n2, else n3, with a worker on n1 and one that goes wherever the branch may.
-struct branch_of_n2 : fleet::stage {
+struct branch_of_n2 : fleet::fleet_stage {
   branch_of_n2() {
     company->agents = {agent("ceo", {"n1"}, true), agent("ceo.data", {"n2", "n3"}, true), agent("ceo.data.far", {"n1"}),
                        agent("ceo.data.near", {"n2", "n3"})};

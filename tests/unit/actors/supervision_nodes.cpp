@@ -13,7 +13,7 @@ BOOST_AUTO_TEST_SUITE(supervision_nodes)
 namespace {
 
 /// A ceo on n1; a branch on n2 with a worker on n1 and one on n2; a worker of the ceo on n2.
-struct two_nodes : fleet::stage {
+struct two_nodes : fleet::fleet_stage {
   two_nodes() {
     company->agents = {agent("ceo", {"n1"}, true), agent("ceo.data", {"n2"}, true), agent("ceo.data.far", {"n1"}),
                        agent("ceo.data.near", {"n2"}), agent("ceo.ops", {"n2"})};
@@ -115,7 +115,7 @@ BOOST_FIXTURE_TEST_CASE(a_node_that_comes_back_with_a_new_life_gets_its_children
   BOOST_TEST(log->take() == "-ceo.data.far@n1 +ceo.data.far@n1");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_child_whose_node_is_not_there_yet_holds_up_nobody, fleet::stage) {
+BOOST_FIXTURE_TEST_CASE(a_child_whose_node_is_not_there_yet_holds_up_nobody, fleet::fleet_stage) {
   company->agents = {agent("ceo", {"n1"}, true), agent("ceo.a", {"n2"}), agent("ceo.b", {"n2"}),
                      agent("ceo.c", {"n1"})};
   node("n1");
@@ -131,7 +131,7 @@ BOOST_FIXTURE_TEST_CASE(a_child_whose_node_is_not_there_yet_holds_up_nobody, fle
 }
 
 BOOST_FIXTURE_TEST_CASE(children_of_a_lost_node_start_on_the_next_of_their_nodes_and_the_stray_is_stopped,
-                        fleet::stage) {
+                        fleet::fleet_stage) {
   company->agents = {agent("ceo", {"n1"}, true), agent("ceo.a", {"n2", "n3"})};
   company->agents[1].failback = failback_rule::never;
   for (const auto* name : {"n1", "n2", "n3"}) node(name);
@@ -147,7 +147,7 @@ BOOST_FIXTURE_TEST_CASE(children_of_a_lost_node_start_on_the_next_of_their_nodes
   BOOST_TEST(last_report("ceo.a")->state == agent_state::running);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_node_that_is_stopped_hands_its_children_over, fleet::stage) {
+BOOST_FIXTURE_TEST_CASE(a_node_that_is_stopped_hands_its_children_over, fleet::fleet_stage) {
   company->agents = {agent("ceo", {"n1"}, true), agent("ceo.m", {"n2", "n1"}, true), agent("ceo.m.a", {"n3"}),
                      agent("ceo.b", {"n2", "n3"})};
   for (const auto* name : {"n1", "n2", "n3"}) node(name);
@@ -234,7 +234,7 @@ BOOST_FIXTURE_TEST_CASE(a_new_root_adopts_what_the_old_one_left, two_nodes) {
   BOOST_TEST(log->take() == "-ceo.ops@n2 -ceo.data.near@n2 -ceo.data.far@n1 -ceo.data@n2 -ceo@n1");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_full_node_gets_no_more_and_what_waits_gets_the_place_that_is_free, fleet::stage) {
+BOOST_FIXTURE_TEST_CASE(a_full_node_gets_no_more_and_what_waits_gets_the_place_that_is_free, fleet::fleet_stage) {
   company->agents = {agent("ceo", {"n1"}, true), agent("ceo.a", {"n2"}), agent("ceo.b", {"n2", "n3"}),
                      agent("ceo.c", {"n2"})};
   for (auto& a : company->agents) a.failback = failback_rule::never;
@@ -252,7 +252,7 @@ BOOST_FIXTURE_TEST_CASE(a_full_node_gets_no_more_and_what_waits_gets_the_place_t
   BOOST_TEST(last_report("ceo.c")->state == agent_state::running);
 }
 
-BOOST_FIXTURE_TEST_CASE(twins_of_a_branch_come_to_rest_as_one, fleet::stage) {
+BOOST_FIXTURE_TEST_CASE(twins_of_a_branch_come_to_rest_as_one, fleet::fleet_stage) {
   company->agents = {agent("ceo", {"n1"}, true), agent("ceo.m", {"n2", "n3"}, true), agent("ceo.m.a", {"n2", "n3"})};
   for (auto& a : company->agents) a.failback = failback_rule::never;
   for (const auto* name : {"n1", "n2", "n3"}) node(name);

@@ -99,7 +99,8 @@ BOOST_AUTO_TEST_CASE(the_table_is_complete) {
         BOOST_TEST(row.doc.back() == '.');
         const bool bounded = row.type == shape::integer || row.type == shape::number || row.type == shape::duration ||
                              row.type == shape::bytes || row.type == shape::text_list || row.type == shape::node_list ||
-                             row.type == shape::path_list || row.type == shape::argv || row.type == shape::list_of;
+                             row.type == shape::path_list || row.type == shape::argv || row.type == shape::list_of ||
+                             row.type == shape::date_list;
         if (bounded) BOOST_TEST(row.max > row.min);
         const bool deep = row.type == shape::mapping || row.type == shape::mapping_of || row.type == shape::list_of;
         BOOST_TEST((row.inner != nullptr) == deep);
@@ -166,7 +167,13 @@ BOOST_AUTO_TEST_CASE(refuses_what_is_misspelt_or_out_of_bounds) {
       {sample::fetch_run, "run: {command: [sh]}\n            failback: busy"},
       {sample::checks, "checks: [{max_drop: 20}]"},
       {"cron: \"7 * * * *\", watcher: ceo.ops.clock}", "cron: \"7 * * * *\"}"},
-      {"cron: \"7 * * * *\", watcher: ceo.ops.clock}", "cron: \"7 * * * *\", watcher: ceo.ops.clock, tz: Europe/Rome}"},
+      {"cron: \"7 * * * *\", watcher: ceo.ops.clock}",
+       "cron: \"7 * * * *\", watcher: ceo.ops.clock, tz: \"Europe Rome\"}"},
+      {"cron: \"7 * * * *\", watcher: ceo.ops.clock}",
+       "cron: \"7 * * * *\", watcher: ceo.ops.clock, exclude: [25.12.2026]}"},
+      {"cron: \"7 * * * *\", watcher: ceo.ops.clock}",
+       "cron: \"7 * * * *\", watcher: ceo.ops.clock, starts: 2026-12-25}"},
+      {"cron: \"7 * * * *\", watcher: ceo.ops.clock}", "cron: \"7 * * * *\", watcher: ceo.ops.clock, overlap: never}"},
   };
   for (const auto& [what, by] : cases) BOOST_TEST(!judge.accepts(sample::changed(what, by)), by);
 }

@@ -109,6 +109,12 @@ BOOST_AUTO_TEST_CASE(defaults_of_the_table_are_those_of_the_types) {
   BOOST_TEST((s.grace == schedule{}.grace));
   BOOST_TEST(s.priority == schedule{}.priority);
   BOOST_TEST(s.tz == "UTC");
+  BOOST_TEST((s.overlap == schedule{}.overlap));
+  BOOST_TEST((s.catch_up == schedule{}.catch_up));
+  BOOST_TEST((s.jitter == schedule{}.jitter));
+  BOOST_TEST(s.exclude.empty());
+  BOOST_TEST(s.starts.empty());
+  BOOST_TEST(s.ends.empty());
   BOOST_TEST(s.payload.is_null());
   BOOST_REQUIRE(c.brief);
   BOOST_TEST(c.brief->cron == "@daily");
@@ -163,6 +169,35 @@ BOOST_AUTO_TEST_CASE(nodes_of_an_agent) {
   BOOST_TEST(at(good(yaml), "ceo.data.fetch").nodes == both, boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(checks_across_datasets_and_outputs) {
+  const auto c = good(changed("checks: [{unique: [symbol]}]", R"(sample: {share: 10%, seed: 7}
+            checks:
+              - {references: {column: symbol, dataset: price}}
+              - {references: {column: a, dataset: price, key: b}}
+              - {total: {dataset: price}}
+              - {total: {column: a, dataset: price, key: b, tolerance: 5%}}
+              - {drift: {row_count: 30%, nulls: 0.1, shift: 2.5, columns: [a, b], history: 20}}
+              - {drift: {shift: 3}}
+              - {unique: [a], sample: {rows: 100}})"));
+  const auto& auditor = at(c, "ceo.data.audit");
+  BOOST_TEST((auditor.sample.share == 0.1 && auditor.sample.seed == 7 && auditor.sample.rows == 0));
+  const auto& checks = auditor.checks;
+  BOOST_REQUIRE(checks.size() == 7u);
+  using kind = check_spec::kind;
+  BOOST_TEST((checks[0].type == kind::references && checks[0].columns.at(0) == "symbol"));
+  BOOST_TEST((checks[0].other_dataset == "price" && checks[0].other_column == "symbol"));
+  BOOST_TEST(checks[0].name == "price has symbol");
+  BOOST_TEST((checks[1].columns.at(0) == "a" && checks[1].other_column == "b"));
+  BOOST_TEST((checks[2].type == kind::total && checks[2].columns.empty() && checks[2].tolerance == 0.0));
+  BOOST_TEST(checks[2].name == "total of price");
+  BOOST_TEST((checks[3].columns.at(0) == "a" && checks[3].other_column == "b" && checks[3].tolerance == 0.05));
+  const auto& drift = checks[4].drift;
+  BOOST_TEST((checks[4].type == kind::drift && *drift.row_change == 0.3 && *drift.null_change == 0.1));
+  BOOST_TEST((*drift.shift == 2.5 && drift.history == 20 && checks[4].columns.size() == 2u));
+  BOOST_TEST((!checks[5].drift.row_change && !checks[5].drift.null_change && checks[5].drift.history == 10));
+  BOOST_TEST((checks[6].sample.rows == 100 && checks[5].sample.all()));
+}
+
 BOOST_AUTO_TEST_CASE(every_kind_of_check) {
   const auto c = good(changed("checks: [{unique: [symbol]}]", R"(checks:
               - {unique: [a, b]}
@@ -199,6 +234,26 @@ BOOST_AUTO_TEST_CASE(payloads_become_json) {
   BOOST_TEST(
       s.payload.text ==
       R"({"a":1,"b":"1","c":[true,null,2.5,"yes","1e400",".inf"],"d":{},"e":3,"f":"","g":null,"h":-7,"i":"+-1"})");
+}
+
+BOOST_AUTO_TEST_CASE(times_of_schedules) {
+  const auto c = good(changed("\"7 * * * *\", watcher: ceo.ops.clock}\n", R"("0 7 9 L * *", watcher: ceo.ops.clock,
+    tz: Europe/Rome, overlap: cancel_other, catch_up: {window: 2h, policy: all}, jitter: 30s,
+    exclude: [2026-12-31, 2026-12-25], starts: 2026-11-01T00:00:00+01:00, ends: 2027-01-01T00:00:00Z}
+)"));
+  const auto& s = c.schedules.at(0);
+  BOOST_TEST(s.cron == "0 7 9 L * *");
+  BOOST_TEST(s.tz == "Europe/Rome");
+  BOOST_TEST((s.overlap == overlap_policy::cancel_other));
+  BOOST_TEST((s.catch_up == catch_up_rule{std::chrono::hours{2}, catch_up_policy::all}));
+  BOOST_TEST((s.jitter == std::chrono::seconds{30}));
+  using namespace std::chrono;
+  BOOST_TEST((s.exclude == std::vector{year{2026} / 12 / 31, year{2026} / 12 / 25}));
+  BOOST_TEST(to_iso(s.starts) == "2026-10-31T23:00:00.000000Z");
+  BOOST_TEST(to_iso(s.ends) == "2027-01-01T00:00:00.000000Z");
+  const auto partly = good(changed("\"7 * * * *\", watcher: ceo.ops.clock}\n",
+                                   "\"7 * * * *\", watcher: ceo.ops.clock, catch_up: {policy: skip}}\n"));
+  BOOST_TEST((partly.schedules.at(0).catch_up == catch_up_rule{catch_up_rule{}.window, catch_up_policy::skip}));
 }
 
 BOOST_AUTO_TEST_CASE(anchors_aliases_and_merges) {

@@ -50,6 +50,26 @@ BOOST_AUTO_TEST_CASE(agents_restart_with_the_changed_keys) {
          {"update ceo.ops: about: none -> Keeps time"});
   expect(steps(changed("checks: [{unique: [symbol]}]", "checks: [{unique: [symbol]}, {max_drop: 0.5}]")),
          {"restart ceo.data.audit: checks: changed"});
+  const auto audited = [](const std::string& by) { return changed("checks: [{unique: [symbol]}]", by); };
+  const std::vector<std::string> kinds{"drift: {shift: 3}",
+                                       "drift: {shift: 4}",
+                                       "drift: {row_count: 30%}",
+                                       "drift: {nulls: 30%}",
+                                       "drift: {shift: 3, history: 5}",
+                                       "total: {dataset: price}",
+                                       "total: {dataset: price, tolerance: 5%}",
+                                       "references: {column: a, dataset: price}",
+                                       "references: {column: a, dataset: price, key: b}",
+                                       "unique: [a]",
+                                       "unique: [a], sample: {rows: 5}",
+                                       "unique: [a], sample: {rows: 5, seed: 1}"};
+  for (const auto& a : kinds)
+    for (const auto& b : kinds)
+      if (a != b)
+        expect(steps(audited("checks: [{name: n, " + a + "}]"), audited("checks: [{name: n, " + b + "}]")),
+               {"restart ceo.data.audit: checks: changed"});
+  expect(steps(changed("audits: [ceo.data.ingest]", "audits: [ceo.data.ingest]\n            sample: {share: 10%}")),
+         {"restart ceo.data.audit: sample: all rows -> 10%"});
 }
 
 BOOST_AUTO_TEST_CASE(what_may_be_secret_is_not_shown) {
@@ -81,6 +101,13 @@ BOOST_AUTO_TEST_CASE(schedules_the_brief_and_the_company) {
   const auto with = [](const char* schedule) { return changed(sample::hourly, schedule); };
   expect(steps(with("hourly: {agent: ceo.data.ingest, cron: \"8 * * * *\", watcher: ceo.ops.clock, payload: 1}")),
          {"schedule-change hourly: cron: 7 * * * * -> 8 * * * *; payload: changed"});
+  expect(
+      steps(with("hourly: {agent: ceo.data.ingest, cron: \"7 * * * *\", watcher: ceo.ops.clock, tz: Asia/Tokyo, "
+                 "overlap: allow, catch_up: {window: 1h, policy: all}, jitter: 1m, exclude: [2026-12-25, 2027-01-01], "
+                 "starts: 2026-11-21T08:00:00Z, ends: 2026-11-22T08:00:00Z}")),
+      {"schedule-change hourly: tz: UTC -> Asia/Tokyo; overlap: skip -> allow; catch_up.window: 1d -> 1h; "
+       "catch_up.policy: once -> all; jitter: 0s -> 1m; exclude: none -> 2026-12-25, 2027-01-01; "
+       "starts: none -> 2026-11-21T08:00:00.000000Z; ends: none -> 2026-11-22T08:00:00.000000Z"});
   expect(steps(with("daily: {agent: ceo.data.ingest, cron: \"7 * * * *\", watcher: ceo.ops.clock}")),
          {"schedule-remove hourly: ", "schedule-add daily: "});
   const auto no_brief = changed(sample::brief, "about: x");

@@ -40,6 +40,16 @@ BOOST_AUTO_TEST_CASE(durations_are_written_short) {
   BOOST_TEST(duration_text(milliseconds{86'400'000}) == "1d");
 }
 
+BOOST_AUTO_TEST_CASE(dates_are_those_of_the_calendar) {
+  for (const auto* day : {"2026-12-25", "2028-02-29", "0001-01-01", "9999-12-31"})
+    BOOST_TEST(date_text(parse_date(day).value()) == day);
+  BOOST_TEST((parse_date("2026-12-25").value() == std::chrono::year{2026} / 12 / 25));
+  for (const auto* bad :
+       {"", "2026-02-29", "2026-13-01", "2026-00-10", "2026-04-31", "2026-12-00", "2026-12-32", "0000-01-01",
+        "2026-1-1", "26-12-25", "2026/12/25", "2026-12-25T00:00:00Z", "2026-1a-25", "2026- 1-25", "-026-12-25"})
+    BOOST_TEST(!parse_date(bad), "accepted " << bad);
+}
+
 BOOST_AUTO_TEST_CASE(sizes) {
   BOOST_TEST(*parse_bytes("0") == 0);
   BOOST_TEST(*parse_bytes("4096") == 4096);

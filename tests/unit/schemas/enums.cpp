@@ -50,6 +50,7 @@ BOOST_AUTO_TEST_CASE(every_table_is_complete) {
   check_table(severity::critical);
   check_table(escalation_status::resolved);
   check_table(escalation_policy::retry);
+  check_table(escalation_action::escalate);
   check_table(outcome_status::busy);
 }
 
