@@ -81,9 +81,12 @@ bool drop_month(unit& u, std::int64_t& pruned) {
 bool pruner::run_stage(unit& u, state& s) {
   const auto& kept = u.mem.company.retention;
   auto& w = s.walks.at(s.stage);
+  // What is over meanwhile waits for the next round: a stage that never catches up must not keep the others from
+  // theirs.
+  if (s.stage_began.empty()) s.stage_began = u.now;
   const auto look_at = [&](const config::kept_time& k, auto&& look) {
-    const auto before = decide::over_before(k, u.now);
-    const auto ranges = decide::ranges_by_row(k, u.now);
+    const auto before = decide::over_before(k, s.stage_began);
+    const auto ranges = decide::ranges_by_row(k, s.stage_began);
     if (w.range >= ranges.size()) return true;
     const auto& r = ranges[w.range];
     if (w.at.empty()) w.at = w.range == 0 && !w.begin_at.empty() ? w.begin_at : r.from;
@@ -99,6 +102,16 @@ bool pruner::run_stage(unit& u, state& s) {
     w.at.clear();
     w.at_more.clear();
     return w.range >= ranges.size();
+  };
+  // Of a table that is in one piece.
+  const auto look_at_all = [&](const config::kept_time& k, auto&& look) {
+    const auto before = decide::over_before(k, s.stage_began);
+    if (!before) return true;
+    row_place place{w.at, {}};
+    const auto found = look(place, *before);
+    s.round.pruned += found.pruned;
+    w.at = found.more ? place.id : "";
+    return !found.more;
   };
   switch (static_cast<stage_name>(s.stage)) {
     case stage_name::make:
@@ -124,46 +137,27 @@ bool pruner::run_stage(unit& u, state& s) {
       return look_at(kept.journal, [&](row_place& p, const std::string& upto, timestamp before) {
         return prune_journal(u, p, upto, before);
       });
-    case stage_name::outputs: {
-      const auto before = decide::over_before(kept.outputs, u.now);
-      if (!before) return true;
-      row_place place{w.at, {}};
-      const auto found = prune_outputs(u, place, *before);
-      s.round.pruned += found.pruned;
-      w.at = found.more ? place.id : "";
-      return !found.more;
-    }
-    case stage_name::events: {
-      const auto before = decide::over_before(kept.events, u.now);
-      if (!before) return true;
-      const auto found = prune_events(u, s.events_gone, *before);
-      s.round.pruned += found.pruned;
-      return !found.more;
-    }
-    case stage_name::fires: {
-      const auto before = decide::over_before(kept.tasks, u.now);
-      if (!before) return true;
-      const auto found = prune_fires(u, *before);
-      s.round.pruned += found.pruned;
-      return !found.more;
-    }
+    case stage_name::outputs:
+      return look_at_all(kept.outputs, [&](row_place& p, timestamp before) { return prune_outputs(u, p, before); });
+    case stage_name::events:
+      return look_at_all(kept.events,
+                         [&](row_place&, timestamp before) { return prune_events(u, s.events_gone, before); });
+    case stage_name::fires:
+      return look_at_all(kept.tasks, [&](row_place&, timestamp before) { return prune_fires(u, before); });
     case stage_name::keys:
       break;
   }
-  const auto before = decide::over_before(kept.tasks, u.now);
-  if (!before) return true;
-  row_place place{w.at, {}};
   // A key outlives its task by as long as tasks are kept.
-  const auto found = prune_keys(u, place, *before + -std::chrono::microseconds{kept.tasks.time});
-  s.round.pruned += found.pruned;
-  w.at = found.more ? place.id : "";
-  return !found.more;
+  return look_at_all(kept.tasks, [&](row_place& p, timestamp before) {
+    return prune_keys(u, p, before + -std::chrono::microseconds{kept.tasks.time});
+  });
 }
 
 void pruner::step(unit& u) {
   next_ = now_;
   next_.rest = false;
   if (!run_stage(u, next_)) return;
+  next_.stage_began = {};
   if (++next_.stage < stages) return;
   next_.stage = 0;
   next_.rest = true;

@@ -48,6 +48,7 @@ class pruner {
   static constexpr std::size_t stages = 10;
   struct state {
     std::size_t stage = 0;
+    timestamp stage_began;  ///< Empty before its first step.
     std::array<walk, stages> walks;
     decide::round_facts round;
     bool whole = true;             ///< This one looks at everything.

@@ -119,11 +119,8 @@ void world::commit(std::vector<command> commands) {
 }
 
 command world::make(command_body body, const std::string& from, epoch incarnation) {
-  command c;
-  c.id = new_id<command_id>();
-  c.from = from;
+  auto c = make_command(from, std::move(body));
   c.incarnation = incarnation;
-  c.body = std::move(body);
   return c;
 }
 

@@ -10,6 +10,7 @@
 using namespace storage_test;
 using std::chrono::days;
 using std::chrono::hours;
+using std::chrono::seconds;
 
 namespace {
 
@@ -22,6 +23,7 @@ config::company keeping(days tasks, days others) {
   return c;
 }
 
+/// For a database of its own: everybody's rows are walked over.
 storage::engine_options small_steps(std::int64_t rows) {
   storage::engine_options o;
   o.prune_rows_max = rows;
@@ -218,8 +220,9 @@ BOOST_AUTO_TEST_CASE(kept_for_ever_nothing_goes) {
 
 BOOST_AUTO_TEST_CASE(what_no_partition_takes_along_goes_row_by_row_in_bounded_steps) {
   constexpr std::int64_t step = 10;
-  world w{keeping(days{7}, days{3}), shared_database(), small_steps(step)};
-  world other{keeping(days{365}, days{365})};
+  database db{{}};
+  world w{keeping(days{7}, days{3}), db, small_steps(step)};
+  world other{keeping(days{365}, days{365}), db};
   std::vector<std::string> stay, go;
   for (int n = 0; n < 45; ++n) {
     go.push_back(n % 2 == 0 ? id_of(w, hours{24 * 8}) : "b" + new_uuid().substr(1));
@@ -266,7 +269,8 @@ BOOST_AUTO_TEST_CASE(what_no_partition_takes_along_goes_row_by_row_in_bounded_st
 }
 
 BOOST_AUTO_TEST_CASE(a_successor_goes_on_and_repeats_change_nothing) {
-  world w{keeping(days{7}, days{7}), shared_database(), small_steps(3)};
+  database db{{}};
+  world w{keeping(days{7}, days{7}), db, small_steps(3)};
   for (int n = 0; n < 30; ++n) put_ended(w, "d" + new_uuid().substr(1), hours{24 * 9});
   for (int n = 0; n < 40; ++n) {
     prune(w, 3);
@@ -327,6 +331,26 @@ BOOST_AUTO_TEST_CASE(a_search_that_takes_long_is_given_up_and_goes_on_later) {
   BOOST_TEST(pruned(w, "task") == "20");
 }
 
+BOOST_AUTO_TEST_CASE(a_table_that_never_catches_up_keeps_no_other_from_its_turn) {
+  auto time = now() + -hours{1};
+  auto options = small_steps(1);
+  options.clock = [&time] { return time; };
+  database db{{}};
+  world w{keeping(days{7}, days{7}), db, options};
+  put_ended(w, id_of(w, hours{24 * 9}), hours{24 * 9});
+  // With each step, which takes one of them, another one is over.
+  w.ask(
+      "WITH made AS (INSERT INTO cadre.task (company, id, mode, agent, status, attempt, attempts_max, created_by, "
+      "created_at, finished_at) SELECT $1, cadre.first_id(at), 'plain', '" +
+      agent + "', 'complete', 1, 3, 'cli', at, at FROM generate_series('" + to_iso(time + -days{7} + -seconds{10}) +
+      "'::timestamptz, '" + to_iso(time + -days{7} + seconds{900}) +
+      "', '1 second') at RETURNING 1) SELECT count(*) "
+      "FROM made");
+  for (int n = 0; n < 600 && count(w, "journal") != "0"; ++n, time = time + seconds{1}) prune(w, 1);
+  BOOST_TEST(count(w, "journal") == "0");
+  BOOST_TEST(count(w, "task", "finished_at < '" + to_iso(time + -days{7}) + "'") != "0");
+}
+
 BOOST_AUTO_TEST_CASE(a_task_that_was_pruned_does_not_run_again) {
   world w{keeping(days{7}, days{7})};
   auto task = w.task(agent);
@@ -362,7 +386,8 @@ BOOST_AUTO_TEST_CASE(a_task_that_was_pruned_does_not_run_again) {
 }
 
 BOOST_AUTO_TEST_CASE(outputs_stay_while_canonical_rows_come_from_them) {
-  world w{keeping(days{7}, days{7}), shared_database(), small_steps(2)};
+  database db{{}};
+  world w{keeping(days{7}, days{7}), db, small_steps(2)};
   const auto produce = [&](const std::string& rows) {
     const auto output = w.produced("ceo.data.merge", "merged", {rows});
     w.must(w.verdict(output, "ceo.ops.audit", true));
