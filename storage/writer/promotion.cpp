@@ -76,10 +76,13 @@ bool is_passed(unit& u, const output_facts& output) {
 
 bool is_outdated(unit& u, const output_facts& output) {
   if (output.mode != output_mode::replace) return false;
+  // One that was sealed later was promoted later. That bounds the search by time, not by all that was ever promoted;
+  // the hour is for a successor of this server whose clock is behind.
   const auto rows = u.db.run(
+      "WITH me AS MATERIALIZED (SELECT sealed_at FROM cadre.output WHERE company = $1 AND id = $4::uuid) "
       "SELECT 1 FROM cadre.promotion p JOIN cadre.output o ON o.company = p.company AND o.id = p.output "
-      "WHERE p.company = $1 AND p.worker = $2 AND p.dataset = $3 AND o.sealed_at > "
-      "(SELECT sealed_at FROM cadre.output WHERE company = $1 AND id = $4::uuid) LIMIT 1",
+      "WHERE p.company = $1 AND p.worker = $2 AND p.dataset = $3 AND o.sealed_at > (SELECT sealed_at FROM me) "
+      "AND p.at > (SELECT sealed_at FROM me) - interval '1 hour' LIMIT 1",
       u.company(), output.worker, output.dataset, output.id);
   return !rows.empty();
 }
