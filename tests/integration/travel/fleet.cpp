@@ -52,11 +52,8 @@ void fleet::complain(const std::string& what) {
 }
 
 void fleet::send(command_body body, const std::string& from, epoch incarnation) {
-  command c;
-  c.id = new_id<command_id>();
-  c.from = from;
+  auto c = make_command(from, std::move(body));
   c.incarnation = incarnation;
-  c.body = std::move(body);
   outbox_.push_back(std::move(c));
 }
 
@@ -188,20 +185,14 @@ void fleet::add_reports(std::vector<command>& batch) {
         seat.free_slots = std::max<std::int64_t>(0, agent.concurrency - static_cast<std::int64_t>(l.held.size()));
       report.agents.push_back(std::move(seat));
     }
-    command c;
-    c.id = new_id<command_id>();
-    c.from = "node." + name;
-    c.body = std::move(report);
+    auto c = make_command("node." + name, std::move(report));
     batch.push_back(std::move(c));
   }
 }
 
 void fleet::add_ticks(std::vector<command>& batch) {
   const auto add = [&batch](command_body body) {
-    command c;
-    c.id = new_id<command_id>();
-    c.from = "leader";
-    c.body = std::move(body);
+    auto c = make_command("leader", std::move(body));
     batch.push_back(std::move(c));
   };
   clock_tick tick;

@@ -1,7 +1,5 @@
 #include "judge.hpp"
 
-#include "moments.hpp"
-
 #include <algorithm>
 
 namespace cadre::travel {
@@ -29,10 +27,12 @@ std::string array_of(const std::vector<T>& items) {
 
 }  // namespace
 
-judge::judge(fleet& of, timestamp start, timestamp end)
-    : fleet_{of}, start_{start}, end_{end}, schedules_{of.company().schedules} {
-  if (of.company().brief) schedules_.push_back(brief_schedule(of.company()));
-  for (const auto& s : schedules_) moments_[s.name] = moments_of(s, start, end);
+judge::judge(fleet& of, timestamp start, timestamp end, due_moments due)
+    : fleet_{of}, start_{start}, end_{end}, schedules_{of.company().schedules}, moments_{std::move(due)} {
+  if (auto brief = of.company().schedule_of_brief()) {
+    brief->overlap = config::overlap_policy::skip;  // Nothing holds one up here, so none is to be given up.
+    schedules_.push_back(std::move(*brief));
+  }
 }
 
 void judge::wrong(const std::string& what) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "fleet.hpp"
+#include "moments.hpp"
 
 #include <map>
 #include <set>
@@ -13,7 +14,8 @@ namespace cadre::travel {
 /// what was planted and by when it must lie in the inbox. It reads what became of it by SQL, as superuser.
 class judge {
  public:
-  judge(fleet& of, timestamp start, timestamp end);
+  /// `due`: when each schedule is due between `start` and `end`.
+  judge(fleet& of, timestamp start, timestamp end, due_moments due);
 
   /// Something goes quiet: by `deadline` an escalation from `origin` about one of these problems is in the ceo's inbox,
   /// and before `not_before` there is none.
@@ -36,7 +38,7 @@ class judge {
   void clock_astray(timestamp from, timestamp upto) { astray_.push_back({from, upto}); }
 
   /// The moments that are due, by schedule.
-  [[nodiscard]] const std::map<std::string, std::set<timestamp>>& moments() const { return moments_; }
+  [[nodiscard]] const due_moments& moments() const { return moments_; }
   /// The first moment of the schedule later than `after`; empty if there is none.
   [[nodiscard]] timestamp next_moment(const std::string& schedule, timestamp after) const;
   /// How long a problem of `origin` takes to the ceo's inbox, by the policies on its way.
@@ -80,7 +82,7 @@ class judge {
   fleet& fleet_;
   timestamp start_, end_;
   std::vector<config::schedule> schedules_;
-  std::map<std::string, std::set<timestamp>> moments_;
+  due_moments moments_;
   std::vector<span> outages_, astray_;
   std::vector<excused> excused_;
   std::vector<std::string> wrongs_;

@@ -208,14 +208,11 @@ std::set<timestamp> moments_of(const config::schedule& s, timestamp from, timest
   return due;
 }
 
-config::schedule brief_schedule(const config::company& company) {
-  config::schedule s;
-  s.name = "brief";
-  s.agent = company.agents.front().path;
-  s.cron = company.brief->cron;
-  s.tz = company.brief->tz;
-  s.watcher = company.brief->watcher;
-  return s;
+due_moments moments_of(const config::company& c, timestamp from, timestamp upto) {
+  due_moments all;
+  for (const auto& s : c.schedules) all[s.name] = moments_of(s, from, upto);
+  if (const auto brief = c.schedule_of_brief()) all[brief->name] = moments_of(*brief, from, upto);
+  return all;
 }
 
 }  // namespace cadre::travel

@@ -3,7 +3,9 @@
 #include "config/company.hpp"
 #include "schemas/time.hpp"
 
+#include <map>
 #include <set>
+#include <string>
 
 namespace cadre::travel {
 
@@ -12,7 +14,10 @@ namespace cadre::travel {
 /// with config/calendar. Not thread safe: it sets the process' time zone for a while.
 std::set<timestamp> moments_of(const config::schedule& s, timestamp from, timestamp upto);
 
-/// The brief's, named `brief`.
-config::schedule brief_schedule(const config::company& company);
+/// By the name of the schedule, the brief among them.
+using due_moments = std::map<std::string, std::set<timestamp>>;
+
+/// Of all schedules; as `moments_of`.
+due_moments moments_of(const config::company& c, timestamp from, timestamp upto);
 
 }  // namespace cadre::travel

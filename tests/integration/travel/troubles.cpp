@@ -17,6 +17,7 @@ constexpr seconds watcher_patience{30};
 constexpr seconds looks_soon{10};
 constexpr minutes looks_rarely{1};
 constexpr hours rhythm_max{12};
+constexpr int rhythm_gaps = 21;
 constexpr minutes healed_after{1};
 
 /// The longest waits between the attempts of a run.
@@ -287,7 +288,11 @@ troubles::over troubles::stop_data() {
     const auto first = judge_.next_moment(s.name, fleet_.now());
     if (w->outputs.empty() || first.empty() || first != first_of(w->path)) continue;
     const auto second = judge_.next_moment(s.name, first);
-    if (!second.empty() && second - first <= hours{3}) often.push_back(&s);
+    if (second.empty() || second - first > hours{3}) continue;
+    // A silence is part of the rhythm for as long as it is among the last gaps.
+    const auto heard = flows_again_.find(w->path);
+    if (heard == flows_again_.end() || fleet_.now() - heard->second > (second - first) * rhythm_gaps)
+      often.push_back(&s);
   }
   if (often.empty() || judge_.away_since(fleet_.now() + -hours{30})) return {};
   const auto* s = fleet_.chance().pick(often);
@@ -302,6 +307,7 @@ troubles::over troubles::stop_data() {
     fleet_.empty_handed(w->path, true);
     judge_.plant({"the quiet of " + w->path.text, {w->path}, {"dataflow_silent"}, due, deadline});
   });
+  flows_again_[w->path] = deadline + healed_after;
   fleet_.at(deadline + healed_after, [this, w] { fleet_.empty_handed(w->path, false); });
   excuse_missed(begun, deadline + healed_after);
   judge_.excuse(begun, deadline + hours{30}, {w->path}, {"dataflow_silent"});

@@ -71,6 +71,7 @@ class troubles {
   timestamp upto_;
   std::vector<trouble> kinds_;
   std::map<trouble, int> planted_;
+  std::map<agent_path, timestamp> flows_again_;  ///< Whose data had stopped.
 };
 
 }  // namespace cadre::travel

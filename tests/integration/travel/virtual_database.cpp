@@ -45,8 +45,6 @@ void virtual_database::prepare(const std::vector<std::string>& companies, timest
     const auto name = server.quote_name(name_);
     tx.exec("CREATE DATABASE " + name + " TEMPLATE template0 ENCODING 'UTF8'");
     tx.exec("ALTER DATABASE " + name + " SET search_path = virtual, pg_catalog, public");
-    // Nothing here needs to outlive the server.
-    tx.exec("ALTER DATABASE " + name + " SET synchronous_commit = off");
   }
   direct_ = std::make_unique<pqxx::connection>(url(""));
   {
@@ -77,6 +75,13 @@ virtual_database::~virtual_database() {
   } catch (const std::exception& e) {
     std::cerr << "dropping " << name_ << ": " << e.what() << '\n';
   }
+}
+
+void virtual_database::set_server(const std::string& setting, const std::string& value) {
+  pqxx::connection server{server_url()};
+  pqxx::nontransaction tx{server};
+  tx.exec("ALTER SYSTEM SET " + tx.quote_name(setting) + " = " + tx.quote(value));
+  tx.exec("SELECT pg_reload_conf()");
 }
 
 void virtual_database::set(timestamp moment) {

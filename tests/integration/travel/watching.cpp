@@ -9,10 +9,7 @@ namespace cadre::travel {
 namespace {
 
 command command_of(command_body body, const std::string& from) {
-  command c;
-  c.id = new_id<command_id>();
-  c.from = from;
-  c.body = std::move(body);
+  auto c = make_command(from, std::move(body));
   return c;
 }
 
