@@ -37,6 +37,18 @@ void check_email(const notify_channel& c, const std::string& at, findings& out) 
     out.add_at(at + (c.user.empty() ? ".password" : ".user"), "user and password go together; give both or none");
 }
 
+/// Whether they are certificates is found out when they are used: this is for who gives a path.
+void check_ca(const notify_channel& c, const std::string& key, findings& out) {
+  if (c.ca.empty() || out.flagged(key)) return;
+  const bool clear = c.type == notify_channel::kind::email
+                         ? c.url.starts_with("smtp://") && c.tls == notify_channel::encryption::never
+                         : c.url.starts_with("http://");
+  if (c.ca.find("-----BEGIN CERTIFICATE-----") == std::string::npos)
+    out.add_at(key, "holds no certificate; allowed: PEM text, for example ${file:ca.pem}");
+  else if (clear)
+    out.add_at(key, "the connection is not encrypted; allowed: with https://, smtps://, or a tls other than never");
+}
+
 void check_channel(const notify_channel& c, findings& out) {
   const auto at = "notify.channels." + c.name;
   switch (c.type) {
@@ -58,6 +70,7 @@ void check_channel(const notify_channel& c, findings& out) {
       check_url(c.url, at + ".slack.url", {"https://", "http://"}, out);
       break;
   }
+  check_ca(c, at + ".ca", out);
   if (std::any_of(c.secret.begin(), c.secret.end(), [](unsigned char b) { return b < 0x20 || b == 0x7f; }))
     out.add_at(at, "a secret of it holds a control character, such as the end of a line; allowed: one line of text");
 }

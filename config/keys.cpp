@@ -91,7 +91,7 @@ constexpr std::array node_table{
         .min = 1,
         .max = 4,
         .doc = "control may lead, work runs agents that name no node, gateway serves the console, egress may call the "
-               "outside world."},
+               "outside world: notifications leave there."},
     key{.name = "max_agents",
         .type = shape::integer,
         .fallback = "0",

@@ -22,6 +22,9 @@ constexpr std::array channel_table{
         .doc = "As JSON to a URL, signed if it has a secret."},
     key{.name = "ntfy", .type = shape::mapping, .inner = &ntfy_keys, .doc = "To a topic of an ntfy server."},
     key{.name = "slack", .type = shape::mapping, .inner = &slack_keys, .doc = "To a webhook that takes Slack's JSON."},
+    key{.name = "ca",
+        .doc = "Certificates (PEM) of who must have signed the server's, instead of those that the system trusts; as a "
+               "reference: ${file:PATH}."},
     key{.name = "severity",
         .type = shape::choice,
         .fallback = "error",

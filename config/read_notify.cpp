@@ -73,6 +73,7 @@ void read_channel(const std::string& name, const scope& keys, company& out) {
     ntfy.read("token", c.secret);
   }
   if (keys.has("slack")) keys.inner("slack").read("url", c.url);
+  keys.read("ca", c.ca);
   keys.read("severity", c.level);
   keys.read("brief", c.briefs);
   keys.read("resolved", c.resolved);

@@ -62,6 +62,12 @@ std::string clean_text(std::string_view text) {
   return clean;
 }
 
+std::string one_line(std::string text) {
+  for (auto& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  return text;
+}
+
 std::string in_quotes(std::string_view text) {
   const bool cut = text.size() > limits::quote_bytes_max;
   std::size_t end = cut ? limits::quote_bytes_max : text.size();

@@ -14,6 +14,10 @@ bool is_clean_text(std::string_view text) noexcept;
 /// print and libraries say. The result is at most three times as long.
 std::string clean_text(std::string_view text);
 
+/// `text` with a space in place of every control character of ASCII: it can't break a line, nor move the cursor of
+/// whoever reads it.
+std::string one_line(std::string text);
+
 /// The beginning of `text` in double quotes, cleaned, on one line, for error messages: at most
 /// `limits::quote_bytes_max` bytes of it, with `...` after the quotes where it was cut.
 std::string in_quotes(std::string_view text);

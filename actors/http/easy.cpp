@@ -54,6 +54,13 @@ easy::easy(const std::string& url, const char* schemes, const bounds& within, co
   set(CURLOPT_USERAGENT, "cadre");
 }
 
+void easy::trust(const std::string& ca) {
+  if (ca.empty()) return;
+  curl_blob pem{const_cast<char*>(ca.data()), ca.size(), CURL_BLOB_COPY};
+  set(CURLOPT_CAINFO_BLOB, &pem);
+  set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));  // Else the system's were trusted, too.
+}
+
 int easy::on_progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   auto& me = *static_cast<easy*>(self);
   me.stopped_ = me.stop_ && me.stop_->load();

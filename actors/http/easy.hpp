@@ -34,6 +34,8 @@ class easy {
     const auto code = curl_easy_setopt(handle_, option, value);
     if (code != CURLE_OK && failed_ == CURLE_OK) failed_ = code;
   }
+  /// Only servers whose certificate one of these (PEM) signed; empty: those that the system trusts.
+  void trust(const std::string& ca);
   /// Does it; gives the code of libcurl, or of the first option that was refused.
   CURLcode perform();
   /// What a code means, for people. Errors as `send` of request.hpp says.

@@ -113,9 +113,7 @@ failure mail_refusal(const easy& one, CURLcode code) {
 std::string subject_line(std::string_view subject) {
   constexpr std::size_t plain_max = 60;
   constexpr std::size_t word_max = 45;
-  auto text = clean_text(subject);
-  for (auto& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  const auto text = one_line(clean_text(subject));
   std::string line = "Subject: ";
   const bool ascii =
       std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > 0x7e; });
@@ -148,6 +146,7 @@ result<void> send(const mail_server& server, const mail& m, const bounds& within
   if (auto fine = check_mail(server, m); !fine) return fine;
   easy one{server.url, "smtp,smtps", within, stop};
   one.set(CURLOPT_USE_SSL, static_cast<long>(encryption(server)));
+  one.trust(server.ca);
   if (!server.user.empty()) {
     one.set(CURLOPT_USERNAME, server.user.c_str());
     one.set(CURLOPT_PASSWORD, server.password.c_str());

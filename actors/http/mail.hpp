@@ -22,6 +22,7 @@ struct mail_server {
   std::string url;             ///< smtp:// or smtps://
   std::string user, password;  ///< Empty: no login.
   mail_tls tls = mail_tls::automatic;
+  std::string ca;  ///< As in `request`.
 };
 
 struct mail {

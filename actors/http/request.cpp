@@ -40,6 +40,7 @@ result<void> check_request(const request& r) {
 result<answer> send(const request& r) {
   if (auto fine = check_request(r); !fine) return tl::unexpected{fine.error()};
   easy one{r.url, "http,https", r.within, r.stop};
+  one.trust(r.ca);
   curl_list headers;
   for (const auto& [name, value] : r.headers) headers.add(name + ": " + value);
   headers.add("Expect:");

@@ -34,6 +34,7 @@ struct request {
   /// Neither names nor values may hold control characters.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;  ///< Of a POST.
+  std::string ca;    ///< PEM: who must have signed the server's certificate; empty: one whom the system trusts.
   bounds within;
   stop_flag stop;
 };

@@ -54,6 +54,7 @@ std::string slack_body(const notice& n) {
 http::request request_for(const notify_channel& channel, const notice& n, timestamp now) {
   http::request r;
   r.url = channel.url;
+  r.ca = channel.ca;
   r.headers = {{"Content-Type", "application/json"}, {"X-Cadre-Id", n.id}};
   if (channel.type == notify_channel::kind::ntfy) {
     const auto slash = channel.url.rfind('/');
@@ -103,7 +104,7 @@ attempt_end hand_over(const notify_channel& channel, const notice& n, const http
     r.stop = stop;
     return judge(http::send(r));
   }
-  http::mail_server server{channel.url, channel.user, channel.secret, http::mail_tls::automatic};
+  http::mail_server server{channel.url, channel.user, channel.secret, http::mail_tls::automatic, channel.ca};
   if (channel.tls == notify_channel::encryption::required) server.tls = http::mail_tls::required;
   if (channel.tls == notify_channel::encryption::never) server.tls = http::mail_tls::never;
   return judge(http::send(server, mail_for(channel, n, now()), {}, stop));

@@ -1,6 +1,7 @@
 #include "actors/notify/notice.hpp"
 
 #include "actors/brief/brief.hpp"
+#include "actors/brief/text.hpp"
 #include "schemas/json.hpp"
 #include "schemas/text.hpp"
 
@@ -16,33 +17,9 @@ constexpr std::size_t cause_bytes_max = 500;
 constexpr std::size_t title_bytes_max = 200;
 constexpr std::size_t brief_bytes_max = 256 * 1024;
 
-std::string one_line(std::string_view text) {
-  auto line = clean_text(text);
-  for (auto& c : line)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  return line;
-}
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out += c;
-  }
-  return out;
-}
-
 std::string word(const json& item, const char* key) {
   const auto found = item.find(key);
-  return found != item.end() && found->is_string() ? one_line(found->get<std::string>()) : std::string{};
+  return found != item.end() && found->is_string() ? one_line(clean_text(found->get<std::string>())) : std::string{};
 }
 
 /// `audit_failed at ceo.data.ingest`.
@@ -107,14 +84,14 @@ std::string title_of(const notice& n, const json& items, const totals& t) {
 
 void write_escalations(notice& n, const json& items, const totals& t) {
   n.title = title_of(n, items, t);
-  n.html = "<p><b>" + escaped(n.title) + "</b></p>\n";
+  n.html = "<p><b>" + brief::html_text(n.title) + "</b></p>\n";
   if (t.all > 1) n.text = n.title + "\n\n";
   for (const auto& item : items) {
     n.text += headline(item) + "\n";
-    n.html += "<p><b>" + escaped(headline(item)) + "</b>";
+    n.html += "<p><b>" + brief::html_text(headline(item)) + "</b>";
     for (const auto& line : lines_of(item)) {
       n.text += "  " + line + "\n";
-      n.html += "<br>" + escaped(line);
+      n.html += "<br>" + brief::html_text(line);
     }
     n.text += "\n";
     n.html += "</p>\n";
@@ -153,7 +130,7 @@ result<notice> compose_notice(const addressed& to, std::string_view parts) {
       n.kind = "test";
       n.title = "[" + n.company + "] test of channel " + n.channel;
       n.text = "This is a test. Whoever reads it will hear of " + n.company + ".\n";
-      n.html = "<p>" + escaped(n.text) + "</p>\n";
+      n.html = "<p>" + brief::html_text(n.text) + "</p>\n";
     } else if (sums.cause == "brief") {
       const auto& brief = found.at("brief").at(0);
       const auto body = brief.at("body").dump();

@@ -7,6 +7,8 @@
 #include "schemas/log.hpp"
 #include "storage/read/notify_queries.hpp"
 
+#include <algorithm>
+
 namespace cadre::actors {
 
 namespace {
@@ -29,12 +31,8 @@ caf::behavior channel_sender(caf::event_based_actor* self) {
   };
 }
 
-command notify_command(command_body body) {
-  command c;
-  c.id = new_id<command_id>();
-  c.from = "leader";
-  c.body = std::move(body);
-  return c;
+command notify_command(const notifier_options& o, command_body body) {
+  return make_command(o.leads ? "leader" : "node." + o.node, std::move(body));
 }
 
 std::optional<std::string> ask(notifier* self, const notifier_options& o,
@@ -110,7 +108,7 @@ void begin(notifier* self, const notifier_options& o, const std::string& channel
   take.id = lane.message.id;
   take.channel = channel;
   take.notifications = lane.message.rows;
-  self->request(o.commands, command_timeout, notify_command(std::move(take)))
+  self->request(o.commands, command_timeout, notify_command(o, std::move(take)))
       .then(
           [=](const outcome& done) {
             auto& mine = self->state.lanes.at(channel);
@@ -130,7 +128,7 @@ void end(notifier* self, const notifier_options& o, const delivery_done& done) {
   if (body.error.code != errc::none)
     log::warn("channel {}: attempt {} of message {} failed{}: {}", done.channel, body.attempt, body.delivery.text,
               body.last ? " for good" : "", body.error.message);
-  self->request(o.commands, command_timeout, notify_command(std::move(body)))
+  self->request(o.commands, command_timeout, notify_command(o, std::move(body)))
       .then(
           [=, channel = done.channel](const outcome& noted) {
             const bool rejected = noted.status == outcome_status::rejected;
@@ -140,9 +138,22 @@ void end(notifier* self, const notifier_options& o, const delivery_done& done) {
           [=, channel = done.channel](const caf::error&) { free_lane(self->state.lanes.at(channel), lane_pause); });
 }
 
+/// Whether it is this one that sends now.
+bool on_duty(notifier* self, const notifier_options& o) {
+  const auto& nodes = o.company->nodes;
+  if (std::none_of(nodes.begin(), nodes.end(), [](const auto& n) { return n.has(node_role::egress); })) return true;
+  const auto rows = ask(
+      self, o, [&](storage::reader& source) { return source.rows(storage::queries::egress_nodes(o.company->name)); });
+  if (!rows) return false;
+  std::vector<std::string> up;
+  for (const auto& row : json::parse(*rows)) up.push_back(row.at("name").get<std::string>());
+  return notify::sends(o.leads, o.node, up);
+}
+
 /// What each channel that does nothing should do.
 void look(notifier* self, const notifier_options& o) {
   auto& s = self->state;
+  if (!on_duty(self, o)) return;
   const auto rows = ask(self, o, [&](storage::reader& source) {
     return source.rows(storage::queries::owed_notifications(o.company->name, notify::message_rows_max));
   });

@@ -41,12 +41,14 @@ struct notifier_options {
   std::shared_ptr<const config::company> company;
   std::string reader_url;
   caf::actor commands;
+  std::string node;
+  bool leads = true;  ///< It is there for the time of a reign; else for the role egress of its node.
 };
 
 /// Delivers what the channels of the company are owed: asks the database what that is, has the writer note which
 /// message goes out, sends it on the channel's own thread, and has the writer note how that ended. Blocks on the
-/// database: spawn it detached, where the company is led. A message is sent again, under the same id, until its end is
-/// on record.
+/// database: spawn it detached, where the company is led and on the nodes with the role egress; which of them sends,
+/// says `sends`. A message is sent again, under the same id, until its end is on record.
 caf::behavior notifier_actor(caf::stateful_actor<notifier_state>* self, notifier_options options);
 
 }  // namespace cadre::actors

@@ -75,6 +75,11 @@ timestamp due(const notify_channel& channel, const std::vector<const owed*>& row
 
 }  // namespace
 
+bool sends(bool leads, const std::string& node, const std::vector<std::string>& egress_up) {
+  const auto first = std::min_element(egress_up.begin(), egress_up.end());
+  return first == egress_up.end() ? leads : !leads && *first == node;
+}
+
 channel_step next_message(const notify_channel& channel, const channel_view& view, timestamp now) {
   channel_step step;
   for (const auto& row : view.rows) {

@@ -57,6 +57,11 @@ inline constexpr std::chrono::milliseconds storm_window{60'000};
 /// Notifications in one message.
 inline constexpr std::size_t message_rows_max = 5'000;
 
+/// Whether a notifier sends: the one on the first node with the role egress that is up (`egress_up`), or, where there
+/// is none, the one beside the leader. `leads`: it is that one, also if its node has the role: then another there has
+/// it.
+bool sends(bool leads, const std::string& node, const std::vector<std::string>& egress_up);
+
 /// The next message of a channel. Tests go at once. A message that failed is tried again when its time comes, and
 /// nothing new goes out before. In quiet hours what is below `unless` waits. Escalations that may go are one message,
 /// after `digest` or when they settle; one that is critical takes along what a digest gathered. A brief is a message

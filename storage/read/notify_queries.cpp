@@ -2,6 +2,19 @@
 
 namespace cadre::storage::queries {
 
+namespace {
+
+/// A page of the rows that are owed, or of those that are over: each kind has an index of its own.
+std::string notification_page(const char* which) {
+  return std::string{"(SELECT * FROM cadre.notification o WHERE o.company = $1 AND o.status "} + which +
+         " 'owed' AND ($2 = '' OR o.channel = $2) AND ($3 = '' OR o.status = $3) AND ($4 = '' OR "
+         "(o.made_at, o.channel, o.id) < (SELECT a.made_at, a.channel, a.id FROM cadre.notification a "
+         "WHERE a.company = $1 AND a.channel = $4 AND a.id = nullif($5, '')::uuid)) "
+         "ORDER BY o.made_at DESC, o.channel DESC, o.id DESC LIMIT $6::bigint)";
+}
+
+}  // namespace
+
 query owed_notifications(const std::string& company, std::int64_t limit) {
   return {
       "SELECT n.channel, n.id, n.cause, n.severity, n.delivery, n.attempts, "
@@ -12,6 +25,13 @@ query owed_notifications(const std::string& company, std::int64_t limit) {
       "WHERE o.company = c.company AND o.channel = c.name AND o.status = 'owed' "
       "ORDER BY o.delivery IS NULL, o.made_at, o.id LIMIT $2::bigint) n WHERE c.company = $1 AND NOT c.retired",
       {company, std::to_string(limit)}};
+}
+
+query egress_nodes(const std::string& company) {
+  return {
+      "SELECT n.name FROM cadre.node n WHERE n.company = $1 AND n.state = 'up' AND NOT n.retired AND "
+      "'egress' = ANY (n.roles) ORDER BY n.name",
+      {company}};
 }
 
 query recent_deliveries(const std::string& company) {
@@ -61,6 +81,19 @@ query notification_channels(const std::string& company) {
       "AND n.channel = c.name AND n.taken_at IS NOT NULL ORDER BY n.taken_at DESC LIMIT 1) e ON true "
       "WHERE c.company = $1 AND NOT c.retired ORDER BY c.name",
       {company}};
+}
+
+query notifications(const std::string& company, const notification_filter& f) {
+  return {
+      "SELECT n.channel, n.id, n.cause, n.subject, CASE WHEN n.cause = 'test' THEN 'test' WHEN n.cause = 'brief' THEN "
+      "'brief of ' || to_char(b.at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') ELSE e.problem || ' at ' || e.origin END "
+      "AS title, n.severity, n.status, n.delivery, n.attempts, n.last_error, n.made_at, n.taken_at, "
+      "CASE WHEN n.status = 'owed' THEN n.next_at END AS next_at, n.sent_at FROM (" +
+          notification_page("=") + " UNION ALL " + notification_page("<>") +
+          ") n LEFT JOIN cadre.escalation e ON e.company = n.company AND e.id = n.subject "
+          "LEFT JOIN cadre.brief b ON b.company = n.company AND b.id = n.subject "
+          "ORDER BY n.made_at DESC, n.channel DESC, n.id DESC LIMIT $6::bigint",
+      {company, f.channel, f.status, f.after_channel, f.after_id, std::to_string(f.limit)}};
 }
 
 query notification(const std::string& company, const std::string& channel, const std::string& id) {

@@ -15,6 +15,9 @@ namespace cadre::storage::queries {
 /// `channel`, `id`, `cause`, `severity`, `delivery`, `attempts`, `made_us`, `next_us`, and `now_us` of the database.
 query owed_notifications(const std::string& company, std::int64_t limit);
 
+/// The nodes with the role egress that are up: `name`.
+query egress_nodes(const std::string& company);
+
 /// The messages about escalations that were begun within the last minute: `channel` and `taken_us`, oldest first.
 query recent_deliveries(const std::string& company);
 
@@ -26,6 +29,20 @@ std::vector<std::pair<std::string, query>> delivery_parts(const std::string& com
 /// A row for each channel of the config: `name`, `kind`, `severity`, `about`, what it is owed (`owed`) and since when
 /// (`owed_since`), `failed` of the last 7 days, `last_sent_at`, and `last_error` where the latest attempt failed.
 query notification_channels(const std::string& company);
+
+struct notification_filter {
+  std::string channel;        ///< Empty: any, those that are no longer in the config among them.
+  std::string status;         ///< Empty: any; or owed, sent, failed.
+  std::string after_channel;  ///< Keyset paging: the last row of the page before; both or none.
+  std::string after_id;
+  std::int64_t limit = 50;
+};
+
+/// The notifications themselves, newest first: `channel`, `id` (together they name one), `cause` (escalation, resolved,
+/// brief, test), `subject` (the id of the escalation or brief) and its `title`, `severity`, `status`, `delivery` (the
+/// message that it is part of), `attempts`, `last_error`, `made_at`, `taken_at`, `next_at` (of an attempt that failed),
+/// `sent_at`.
+query notifications(const std::string& company, const notification_filter& filter);
 
 /// What became of one notification: `status`, `attempts`, `last_error`.
 query notification(const std::string& company, const std::string& channel, const std::string& id);

@@ -8,15 +8,23 @@ import hmac
 import json
 import os
 import signal
+import tempfile
 import time
 import unittest.mock
 
 from company import CompanyCase, free_port, response, wait_for
-from receivers import Hooks, Mails
+from receivers import Hooks, Mails, certificate
 
 SECRET = "hunter2-of-the-hook"
 TOKEN = "hunter2-of-ntfy"
+PASSWORD = "hunter2-of-the-mail"
+WRONG = "hunter3-of-the-mail"
 RETRY = {"attempts": 50, "backoff": {"initial": "200ms", "max": "1s"}}
+
+
+def mail_by(server, scheme="smtp", **email):
+    return {"to": ["anna@example.org"], "from": "cadre@example.org", "smtp": f"{scheme}://127.0.0.1:{server.port}",
+            **email}
 
 
 def config(channels, nodes=1):
@@ -30,17 +38,32 @@ def config(channels, nodes=1):
 
 class Told(CompanyCase):
     def setUp(self):
-        patched = unittest.mock.patch.dict(os.environ, {"HOOK_SECRET": SECRET, "NTFY_TOKEN": TOKEN})
+        patched = unittest.mock.patch.dict(os.environ, {"HOOK_SECRET": SECRET, "NTFY_TOKEN": TOKEN,
+                                                           "MAIL_PASSWORD": PASSWORD, "MAIL_WRONG": WRONG})
         patched.start()
         self.addCleanup(patched.stop)
 
-    def hooks(self, port=0):
-        hooks = Hooks(port)
+    def hooks(self, port=0, tls=None, ask_who=False):
+        hooks = Hooks(port, tls, ask_who)
         self.addCleanup(hooks.close)
         return hooks
 
-    def start(self, channels, nodes=1):
-        c = self.company(config(channels, nodes))
+    def mails(self, *options):
+        mails = Mails(*options)
+        self.addCleanup(mails.close)
+        return mails
+
+    def certificate(self, *name):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return certificate(folder.name, *name)
+
+    def start(self, channels, nodes=1, files=(), more_nodes=()):
+        settings = config(channels, nodes)
+        settings["nodes"].update(more_nodes)
+        c = self.company(settings)
+        for name, text in files:
+            c.write(name, text)
         c.start()
         return c
 
@@ -51,24 +74,24 @@ class Told(CompanyCase):
                         lambda: next((e for e in c.json("inbox") if e["origin"] == "ceo.bad"), None))
 
     def all_over(self, c, seconds=60):
-        wait_for(lambda: f"nothing is owed: {c.json('notify', 'list')}\n{c.logs()}",
-                 lambda: all(row["owed"] == 0 for row in c.json("notify", "list")), seconds)
+        wait_for(lambda: f"nothing is owed: {c.json('notify', 'status')}\n{c.logs()}",
+                 lambda: all(row["owed"] == 0 for row in c.json("notify", "status")), seconds)
 
     def assert_silent(self, c):
         """No secret is in a log, a listing or the database's rows about channels."""
-        shown = c.run("notify", "list").stdout + c.run("notify", "list", "--json").stdout
+        shown = "".join(c.run("notify", *words).stdout for words in (
+            ("status",), ("status", "--json"), ("list", "--limit", 9999), ("list", "--json")))
         shown += json.dumps(c.rows("SELECT * FROM cadre.notification")
                             + c.rows("SELECT * FROM cadre.notification_channel")
                             + c.rows("SELECT cause, evidence FROM cadre.escalation"))
         for path in glob.glob(os.path.join(c.state, "logs", "*")):
             with open(path, encoding="utf-8", errors="replace") as file:
                 shown += file.read()
-        for secret in (SECRET, TOKEN, "/topic", "/services/"):
+        for secret in (SECRET, TOKEN, PASSWORD, WRONG, "/topic", "/services/"):
             self.assertNotIn(secret, shown)
 
     def test_every_kind_of_channel_tells_of_an_escalation_and_of_a_brief(self):
-        hooks, mails = self.hooks(), Mails()
-        self.addCleanup(mails.close)
+        hooks, mails = self.hooks(), self.mails()
         url = f"http://127.0.0.1:{hooks.port}"
         c = self.start({
             "mail": {"email": {"to": ["anna@example.org", "ben@example.org"], "from": "cadre@example.org",
@@ -83,7 +106,7 @@ class Told(CompanyCase):
         hooked = lambda kind: [h for h in hooks.at("/hook") if json.loads(h[1])["kind"] == kind]
         e = self.trouble(c)
         subject = "[told] error: run_failed at ceo.bad"
-        wait_for(lambda: f"all four hear: {c.json('notify', 'list')}\n{c.logs()}",
+        wait_for(lambda: f"all four hear: {c.json('notify', 'status')}\n{c.logs()}",
                  lambda: mailed(subject) and hooked("escalations") and hooks.at("/") and hooks.at("/services/T1"))
 
         (sender, recipients, raw), = mailed(subject)
@@ -116,7 +139,7 @@ class Told(CompanyCase):
         c.run("escalation", "resolve", e["id"], "--note", "mended")
         briefs = c.value("SELECT count(*) FROM cadre.brief")  # `up` writes the first by itself.
         self.assertGreaterEqual(briefs, 1)
-        wait_for(lambda: f"the briefs and the end: {c.json('notify', 'list')}",
+        wait_for(lambda: f"the briefs and the end: {c.json('notify', 'status')}",
                  lambda: len(mailed("[told] brief")) >= briefs and len(hooked("escalations")) == 2)
         ended = next(s for _, b in hooked("escalations") for s in json.loads(b)["escalations"]
                      if s["what"] == "resolved")
@@ -135,24 +158,31 @@ class Told(CompanyCase):
         c = self.start({"hook": {"webhook": {"url": f"http://127.0.0.1:{port}/hook"}, "retry": RETRY},
                         "busy": {"webhook": {"url": f"http://127.0.0.1:{port}/busy"}, "retry": RETRY}})
         first = self.trouble(c)
-        wait_for(lambda: f"a failed attempt: {c.json('notify', 'list')}",
-                 lambda: all(row["last_error"] for row in c.json("notify", "list")))
-        self.assertIn("Couldn't connect", c.run("notify", "list").stdout)
+        wait_for(lambda: f"a failed attempt: {c.json('notify', 'status')}",
+                 lambda: all(row["last_error"] for row in c.json("notify", "status")))
+        self.assertIn("Couldn't connect", c.run("notify", "status").stdout)
+        waits, = c.json("notify", "list", "--channel", "hook")
+        self.assertEqual((waits["status"], waits["cause"], waits["subject"], waits["title"]),
+                         ("owed", "escalation", first["id"], "run_failed at ceo.bad"))
+        self.assertGreaterEqual(waits["attempts"], 1)
+        self.assertTrue(waits["next_at"])
+        self.assertIn("Couldn't connect", waits["last_error"])
         hooks = self.hooks(port)
         hooks.answers["/busy"] = 503
-        wait_for(lambda: f"the hook hears: {c.json('notify', 'list')}", lambda: hooks.at("/hook"))
+        wait_for(lambda: f"the hook hears: {c.json('notify', 'status')}", lambda: hooks.at("/hook"))
         wait_for("some are refused", lambda: hooks.refused >= 2)
         hooks.answers.clear()
-        wait_for(lambda: f"busy hears: {c.json('notify', 'list')}", lambda: hooks.at("/busy"))
+        wait_for(lambda: f"busy hears: {c.json('notify', 'status')}", lambda: hooks.at("/busy"))
         self.all_over(c)
         for path in ("/hook", "/busy"):
             (_, body), = hooks.at(path)
             self.assertEqual([e["id"] for e in json.loads(body)["escalations"]], [first["id"]])
+        self.assertEqual({(m["channel"], m["status"], m["next_at"], m["last_error"]) for m in c.json("notify", "list")},
+                         {("hook", "sent", None, None), ("busy", "sent", None, None)})
         self.assertEqual([e["problem"] for e in c.json("inbox")], ["run_failed"])
 
     def test_what_is_refused_for_good_is_an_escalation_that_the_others_get(self):
-        hooks, mails = self.hooks(), Mails()
-        self.addCleanup(mails.close)
+        hooks, mails = self.hooks(), self.mails()
         mails.refuse_recipients = True
         hooks.answers["/gone"] = 410
         c = self.start({
@@ -169,7 +199,7 @@ class Told(CompanyCase):
         self.all_over(c)
         told = [e["problem"] for _, body in hooks.at("/hook") for e in json.loads(body)["escalations"]]
         self.assertEqual(sorted(told), ["notification_failed", "notification_failed", "run_failed"])
-        counts = {row["name"]: row["failed"] for row in c.json("notify", "list")}
+        counts = {row["name"]: row["failed"] for row in c.json("notify", "status")}
         self.assertGreaterEqual(counts["gone"], 1)
         self.assertEqual(counts["hook"], 0)
         refused = hooks.refused
@@ -193,7 +223,7 @@ class Told(CompanyCase):
         (_, body), = hooks.at("/digest")
         self.assertEqual(json.loads(body)["count"], 1)  # The same problem, counted.
         self.assertFalse(hooks.at("/night"))
-        self.assertEqual({r["name"]: r["owed"] for r in c.json("notify", "list")}, {"digest": 0, "night": 1})
+        self.assertEqual({r["name"]: r["owed"] for r in c.json("notify", "status")}, {"digest": 0, "night": 1})
         self.assertIn("sent", c.run("notify", "test", "night").stdout)
         self.assertEqual([json.loads(body)["kind"] for _, body in hooks.at("/night")], ["test"])
         # The night is over.
@@ -201,7 +231,7 @@ class Told(CompanyCase):
         del channels["night"]["quiet_hours"]
         c.write("cadre.yaml", json.dumps(config(channels)))
         c.start()
-        wait_for(lambda: f"the held back: {c.json('notify', 'list')}", lambda: len(hooks.at("/night")) == 2)
+        wait_for(lambda: f"the held back: {c.json('notify', 'status')}", lambda: len(hooks.at("/night")) == 2)
         self.all_over(c)
 
     def test_the_leader_is_killed_and_nothing_is_lost(self):
@@ -215,7 +245,7 @@ class Told(CompanyCase):
             os.kill(c.node_pid(leader), signal.SIGKILL)
             time.sleep(1)
         hooks.answers.clear()
-        wait_for(lambda: f"it is delivered: {c.json('notify', 'list')}\n{c.logs()}", lambda: hooks.at("/hook"))
+        wait_for(lambda: f"it is delivered: {c.json('notify', 'status')}\n{c.logs()}", lambda: hooks.at("/hook"))
         self.all_over(c)
         ids = {headers["X-Cadre-Id"] for headers, _ in hooks.at("/hook")}
         told = {e["id"] for _, body in hooks.at("/hook") for e in json.loads(body)["escalations"]}
@@ -223,6 +253,27 @@ class Told(CompanyCase):
         self.assertIn(first["id"], told)
         self.assertEqual(told, owed)
         self.assertEqual(len(ids), c.value("SELECT count(DISTINCT delivery) FROM cadre.notification"))
+
+    def test_messages_leave_from_a_node_with_the_role_egress_while_there_is_one(self):
+        hooks = self.hooks(ask_who=True)
+        c = self.start({"hook": {"webhook": {"url": f"http://127.0.0.1:{hooks.port}/hook"}}},
+                       more_nodes={"gate": {"roles": ["egress"]}})
+        is_now = lambda state: wait_for(
+            lambda: f"gate is {state}: {c.json('status')}",
+            lambda: c.value("SELECT state FROM cadre.node WHERE name = 'gate'") == state)
+        is_now("up")
+        first = self.trouble(c)
+        self.all_over(c)
+        (_, body), = hooks.at("/hook")
+        self.assertEqual([e["id"] for e in json.loads(body)["escalations"]], [first["id"]])
+        c.run("drain", "gate")
+        is_now("draining")
+        c.run("notify", "test", "hook")
+        c.run("drain", "gate", "--undo")
+        is_now("up")
+        c.run("notify", "test", "hook")
+        names = {c.node_pid(name): name for name in ("n0", "gate")}
+        self.assertEqual([names.get(pid) for pid in hooks.senders], ["gate", "n0", "gate"])
 
     def test_trying_a_channel_says_what_became_of_it(self):
         hooks = self.hooks()
@@ -235,6 +286,86 @@ class Told(CompanyCase):
         self.assertIn("there are: good, bad", c.run("notify", "test", "bat", code=1).stderr)
         self.assertNotIn("notification_failed", [e["problem"] for e in c.json("inbox")])
         self.assertIn("cadre notify test mail", c.run("notify", "test", "--help").stdout)
+        self.assert_listed(c)
+
+    def test_mail_goes_through_tls_to_who_logs_in(self):
+        tls, pem = self.certificate("mx")
+        login = ("cadre", PASSWORD)
+        later, at_once = self.mails(tls, False, login), self.mails(tls, True, login)
+        who = {"user": "cadre", "password": "${env:MAIL_PASSWORD}"}
+        c = self.start({"later": {"email": mail_by(later, tls="required", **who), "ca": "${file:mx.pem}"},
+                        "once": {"email": mail_by(at_once, "smtps", **who), "ca": pem}}, files=[("mx.pem", pem)])
+        self.trouble(c)
+        for server in (later, at_once):
+            wait_for(lambda: f"the mail is there: {c.json('notify', 'status')}", lambda: server.accepted)
+        self.all_over(c)
+        for server in (later, at_once):
+            self.assertEqual((len(server.accepted), server.encrypted), (1, 1))
+            self.assertEqual(server.logins, [("cadre", PASSWORD, True)])
+        self.assert_silent(c)
+
+    def test_a_wrong_password_is_an_escalation_that_does_not_show_it(self):
+        tls, pem = self.certificate("mx")
+        hooks, mails = self.hooks(), self.mails(tls, False, ("cadre", PASSWORD))
+        who = {"user": "cadre", "password": "${env:MAIL_WRONG}"}
+        c = self.start({"mail": {"email": mail_by(mails, tls="required", **who), "ca": pem},
+                        "hook": {"webhook": {"url": f"http://127.0.0.1:{hooks.port}/hook"}}})
+        self.trouble(c)
+        failed = lambda: [e["cause"] for e in c.json("inbox") if e["problem"] == "notification_failed"]
+        wait_for(lambda: f"the failure: {c.json('inbox')}\n{c.logs()}", failed)
+        self.assertEqual(failed(), ["channel mail could not deliver: Login denied (the server said 535)"])
+        self.all_over(c)
+        self.assertEqual(mails.logins, [("cadre", WRONG, True)])  # Once: too many wrong ones lock a mailbox.
+        self.assertFalse(mails.accepted)
+        told = [e["problem"] for _, body in hooks.at("/hook") for e in json.loads(body)["escalations"]]
+        self.assertEqual(sorted(told), ["notification_failed", "run_failed"])
+        self.assertNotIn(WRONG, str(hooks.accepted))
+        self.assertEqual(c.json("notify", "list", "--channel", "mail")[0]["last_error"],
+                         "Login denied (the server said 535)")
+        self.assert_silent(c)
+
+    def test_a_server_that_is_not_trusted_gets_neither_mail_nor_password(self):
+        tls, pem = self.certificate("mx")
+        named, named_pem = self.certificate("named", "DNS:mx.example.org")
+        login = ("cadre", PASSWORD)
+        trusted, elsewhere = self.mails(tls, False, login), self.mails(named, True, login)
+        clear, hooks = self.mails(None, False, login), self.hooks(tls=tls)
+        who = {"user": "cadre", "password": "${env:MAIL_PASSWORD}"}
+        url = f"https://127.0.0.1:{hooks.port}/hook"
+        channels = {
+            "unknown": {"email": mail_by(trusted, tls="required", **who)},  # The system does not know who signed it,
+            "local": {"email": mail_by(trusted, **who)},  # also where encryption is not required,
+            "other": {"email": mail_by(trusted, tls="required", **who), "ca": named_pem},  # nor does this one,
+            "name": {"email": mail_by(elsewhere, "smtps", **who), "ca": named_pem},  # and this is another server.
+            "clear": {"email": mail_by(clear, tls="required", **who)},
+            "hook": {"webhook": {"url": url, "secret": "${env:HOOK_SECRET}"}}}
+        c = self.start({**{name: {**channel, "severity": "critical"} for name, channel in channels.items()},
+                        "fine": {"webhook": {"url": url}, "ca": pem, "severity": "critical"}})
+        for name in channels:
+            said = "Requested SSL level failed" if name == "clear" else "SSL peer certificate"
+            self.assertIn(f"{name}: {said}", c.run("notify", "test", name, code=1).stderr)
+        self.assertEqual([m.accepted + m.logins for m in (trusted, elsewhere, clear)], [[], [], []])
+        self.assertFalse(hooks.accepted)
+        self.assertEqual(c.run("notify", "test", "fine").stdout, "fine: sent\n")
+        self.assertEqual(len(hooks.at("/hook")), 1)
+        self.assert_silent(c)
+
+    def assert_listed(self, c):
+        """The list of what `test_trying_a_channel...` sent, page by page and by filters."""
+        everything = c.json("notify", "list")
+        self.assertEqual([(m["channel"], m["title"], m["status"], m["attempts"]) for m in everything],
+                         [("bad", "test", "failed", 1), ("good", "test", "sent", 1)])
+        self.assertEqual(c.json("notify", "list", "--status", "failed"), everything[:1])
+        self.assertEqual(c.json("notify", "list", "--channel", "good"), everything[1:])
+        page = c.run("notify", "list", "--limit", 1).stdout
+        self.assertIn("the server answered 404", page)
+        after = f"bad/{everything[0]['id']}"
+        self.assertIn(f"(more: --after {after})", page)
+        self.assertEqual(c.json("notify", "list", "--limit", 1, "--after", after), everything[1:])
+        self.assertEqual(c.run("notify", "list", "--status", "owed").stdout, "no messages\n")
+        self.assertIn("there are: bad, good", c.run("notify", "list", "--channel", "bat", code=1).stderr)
+        self.assertIn("CHANNEL/ID", c.run("notify", "list", "--after", "bad", code=2).stderr)
+        self.assertIn("there is no message", c.run("notify", "list", "--after", after[:-4] + "0000", code=1).stderr)
 
 
 if __name__ == "__main__":

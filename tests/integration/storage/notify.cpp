@@ -74,6 +74,25 @@ notification_end ended(const notification_take& take, std::int64_t attempt, cons
   return end;
 }
 
+using storage::queries::notification_filter;
+
+nlohmann::json listed(world& w, const notification_filter& filter) {
+  auto reader = storage::reader::open(w.db.superuser());
+  BOOST_REQUIRE(reader);
+  const auto rows = (*reader)->rows(storage::queries::notifications(w.company.name, filter));
+  BOOST_REQUIRE_MESSAGE(rows, (rows ? "" : rows.error().message));
+  return nlohmann::json::parse(*rows);
+}
+
+/// `channel title status attempts`, in the order of the list.
+std::string texts(const nlohmann::json& rows) {
+  std::string all;
+  for (const auto& row : rows)
+    all += (all.empty() ? "" : ", ") + row["channel"].get<std::string>() + " " + row["title"].get<std::string>() + " " +
+           row["status"].get<std::string>() + " " + std::to_string(row["attempts"].get<int>());
+  return all;
+}
+
 const failure down{errc::unreachable, "Couldn't connect to server"};
 
 }  // namespace notify_test
@@ -208,6 +227,76 @@ BOOST_AUTO_TEST_CASE(what_is_over_is_removed_after_its_time) {
   BOOST_TEST(rows(w) == "low escalation sent 1, low escalation owed 0");
   w.must(ended(take, 1, {}));
   BOOST_TEST(rows(w) == "low escalation sent 1");
+}
+
+BOOST_AUTO_TEST_CASE(a_list_says_of_each_message_what_it_tells_of_and_what_became_of_it) {
+  world w{company_with_channels()};
+  const auto one = problem_of("ceo", "one", severity::warning);
+  w.must(one);
+  const auto take = taken(w, "low");
+  w.must(ended(take, 1, down));
+  w.must(problem_of("ceo", "three", severity::error));
+  w.must(ended(taken(w, "page"), 1, {}));
+  w.must(problem_of("ceo", "four", severity::critical));
+  w.must(ended(taken(w, "high"), 12, down, true));
+  w.ask(
+      "UPDATE cadre.notification n SET made_at = e.raised_at FROM cadre.escalation e WHERE n.company = $1 "
+      "AND e.company = n.company AND e.id = n.subject RETURNING 1");
+  // The failure of `high` is told of, too.
+  BOOST_TEST(texts(listed(w, {})) ==
+             "page notification_failed at ceo owed 0, low notification_failed at ceo owed 0, page four at ceo owed 0, "
+             "low four at ceo owed 0, high four at ceo failed 12, page three at ceo sent 1, low three at ceo owed 0, "
+             "low one at ceo owed 1");
+  const auto waits = listed(w, {"low", "owed", "", "", 50}).back();
+  BOOST_TEST(waits["subject"] == one.id.text);
+  BOOST_TEST(waits["cause"] == "escalation");
+  BOOST_TEST(waits["severity"] == "warning");
+  BOOST_TEST(waits["delivery"] == take.id.text);
+  BOOST_TEST(waits["last_error"] == down.message);
+  BOOST_TEST((waits["next_at"].is_string() && waits["taken_at"].is_string() && waits["sent_at"].is_null()));
+  BOOST_TEST(texts(listed(w, {"", "failed", "", "", 50})) == "high four at ceo failed 12");
+  const auto sent = listed(w, {"page", "sent", "", "", 50});
+  BOOST_TEST(texts(sent) == "page three at ceo sent 1");
+  BOOST_TEST((sent[0]["sent_at"].is_string() && sent[0]["next_at"].is_null() && sent[0]["last_error"].is_null()));
+  BOOST_TEST(listed(w, {"high", "sent", "", "", 50}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_list_of_messages_tells_briefs_and_tests_from_escalations) {
+  world w{company_with_channels()};
+  brief_add brief;
+  brief.id = new_id<brief_id>();
+  brief.body.text = "{}";
+  w.must(brief);
+  notification_test test;
+  test.id = new_id<notification_id>();
+  test.channel = "high";
+  w.must(test);
+  const auto rows = listed(w, {});
+  BOOST_REQUIRE(rows.size() == 2U);
+  BOOST_TEST(rows[0]["title"] == "test");
+  BOOST_TEST(rows[0]["subject"].is_null());
+  BOOST_TEST(rows[1]["title"].get<std::string>().starts_with("brief of 20"));
+  BOOST_TEST(rows[1]["subject"] == brief.id.text);
+}
+
+BOOST_AUTO_TEST_CASE(the_pages_of_a_list_have_each_message_once_even_of_one_moment) {
+  world w{company_with_channels()};
+  for (const char* problem : {"one", "two", "three", "four"}) w.must(problem_of("ceo", problem, severity::critical));
+  w.must(ended(taken(w, "low"), 1, {}));  // Both that are owed and that are over are on the pages.
+  w.ask("UPDATE cadre.notification SET made_at = '2026-11-21' WHERE company = $1 RETURNING 1");
+  const auto all = listed(w, {});
+  BOOST_REQUIRE(all.size() == 12U);
+  auto paged = nlohmann::json::array();
+  notification_filter filter;
+  filter.limit = 5;
+  for (int page = 0; page < 4; ++page) {
+    const auto rows = listed(w, filter);
+    BOOST_TEST(rows.size() == (page < 2 ? 5U : page == 2 ? 2U : 0U));
+    for (const auto& row : rows) paged.push_back(row);
+    filter.after_channel = paged.back()["channel"].get<std::string>();
+    filter.after_id = paged.back()["id"].get<std::string>();
+  }
+  BOOST_TEST(paged == all);
 }
 
 BOOST_AUTO_TEST_CASE(readers_see_what_is_owed_and_no_secret) {

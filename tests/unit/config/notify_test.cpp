@@ -29,8 +29,8 @@ BOOST_AUTO_TEST_CASE(a_channel_is_read_with_its_defaults) {
       sample::changed(place,
                       "notify: {channels: {mail: {email: {to: [a@b.org, c@d.org], from: e@f.org, smtp: "
                       "'smtps://mx:465', user: u, password: p}, quiet_hours: {from: '22:30', to: '07:00', tz: "
-                      "Europe/Rome}, digest: 30m}, hook: {webhook: {url: 'https://h/x', secret: s}, severity: "
-                      "warning, brief: true, retry: {attempts: 2}}}}"),
+                      "Europe/Rome}, digest: 30m}, hook: {webhook: {url: 'https://h/x', secret: s}, ca: "
+                      "'-----BEGIN CERTIFICATE----- x', severity: warning, brief: true, retry: {attempts: 2}}}}"),
       "f");
   BOOST_TEST_REQUIRE(made.ok(), sample::all_texts(made.problems));
   const auto& all = made.value.channels;
@@ -46,11 +46,14 @@ BOOST_AUTO_TEST_CASE(a_channel_is_read_with_its_defaults) {
   BOOST_TEST(all[0].retry.wait.max.count() == 600'000);
   BOOST_TEST((all[1].type == notify_channel::kind::webhook && all[1].level == severity::warning && all[1].briefs));
   BOOST_TEST(all[1].retry.attempts == 2);
+  BOOST_TEST(all[1].ca == "-----BEGIN CERTIFICATE----- x");
+  BOOST_TEST(all[0].ca == "");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_channel_is_said_at_its_place) {
   const std::string hook = "webhook: {url: 'https://h'}";
   const std::string mail = "to: [a@b], from: c@d, smtp: 'smtp://h'";
+  const std::string pem = "-----BEGIN CERTIFICATE-----";
   for (const auto& b : {
            channel("{" + hook + ", ~severity: eror}", "severity", "did you mean `error`?"),
            channel("{webhook: {~url: 'ftp://h'}}", "webhook.url", "allowed: https://HOST or http://HOST"),
@@ -66,6 +69,9 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_channel_is_said_at_its_place) {
            channel("{email: {to: [a@b], ~from: nobody, smtp: 'smtp://h'}}", "email.from", "not a mail address"),
            channel("{email: {" + mail + ", ~user: u}}", "email.user", "go together"),
            channel("{email: {" + mail + ", ~tls: yes}}", "email.tls", "allowed: auto, required, never"),
+           channel("{" + hook + ", ~ca: /etc/ssl/ca.pem}", "ca", "holds no certificate; allowed: PEM text"),
+           channel("{webhook: {url: 'http://h'}, ~ca: '" + pem + "'}", "ca", "the connection is not encrypted"),
+           channel("{email: {" + mail + ", tls: never}, ~ca: '" + pem + "'}", "ca", "the connection is not encrypted"),
            channel("{" + hook + ", quiet_hours: {~from: '25:00', to: '07:00'}}", "quiet_hours.from",
                    "not a time of day; allowed: HH:MM"),
            channel("{" + hook + ", quiet_hours: {from: '07:00', ~to: '07:00'}}", "quiet_hours.to", "the same as from"),

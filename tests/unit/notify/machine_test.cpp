@@ -46,6 +46,17 @@ std::size_t sent_rows(const channel_step& step) {
 
 BOOST_AUTO_TEST_SUITE(notify_machine)
 
+BOOST_AUTO_TEST_CASE(one_sends_the_first_with_the_role_egress_else_the_leader) {
+  const std::vector<std::string> up{"c", "b"};
+  BOOST_TEST(sends(false, "b", up));
+  BOOST_TEST(!sends(false, "c", up));
+  BOOST_TEST(!sends(false, "a", up));  // Not up, as far as is known.
+  BOOST_TEST(!sends(true, "a", up));
+  BOOST_TEST(!sends(true, "b", up));  // The node has a notifier for the role, too.
+  BOOST_TEST(sends(true, "a", {}));
+  BOOST_TEST(!sends(false, "b", {}));
+}
+
 BOOST_AUTO_TEST_CASE(nothing_owed_nothing_sent) {
   const auto step = next_message({}, {}, noon);
   BOOST_TEST(!step.send);

@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(a_mail_that_would_smuggle_something_in_is_refused) {
   m.from = "a@example.org";
   m.to = {"b@example.org\r\nRCPT TO:<c@example.org>"};
   m.id = "1";
-  const auto sent = http::send(http::mail_server{"smtp://127.0.0.1:1", {}, {}, http::mail_tls::automatic}, m);
+  const auto sent = http::send(http::mail_server{"smtp://127.0.0.1:1", {}, {}, http::mail_tls::automatic, {}}, m);
   BOOST_REQUIRE(!sent);
   BOOST_TEST((sent.error().code == errc::bad_value));
 }
