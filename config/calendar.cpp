@@ -42,12 +42,6 @@ result<calendar> calendar::make(std::string_view cron, std::string_view tz) {
   return made;
 }
 
-result<calendar> calendar::make(const brief_rule& rule) {
-  auto made = make(rule.cron, rule.tz);
-  if (made) made->name_ = "brief";
-  return made;
-}
-
 result<calendar> calendar::make(const schedule& s) {
   auto made = make(s.cron, s.tz);
   if (!made) return made;

@@ -32,8 +32,6 @@ class calendar {
   /// Errors: bad_value, for a cron expression or a time zone that is not allowed, saying what is; or if `ends` is not
   /// later than `starts`. What `config/load.hpp` loaded has none of these. Blocks on the file system.
   static result<calendar> make(const schedule& s);
-  /// The brief's, named `brief`: without jitter, exclusions, start and end.
-  static result<calendar> make(const brief_rule& rule);
   /// Of a cron expression and a zone alone.
   static result<calendar> make(std::string_view cron, std::string_view tz = "UTC");
 

@@ -8,8 +8,6 @@
 namespace cadre::config {
 namespace {
 
-constexpr std::string_view brief_name = "brief";
-
 void check_watcher(const agent_path& watcher, const agent_path& watched, const std::string& key,
                    const agent_index& agents, findings& out) {
   agents.expect(watcher, key, out);
@@ -48,7 +46,7 @@ void check_times(const schedule& s, const std::string& at, findings& out) {
 void check_schedules(const company& c, const agent_index& agents, findings& out) {
   for (const auto& s : c.schedules) {
     const auto at = "schedules." + s.name;
-    if (s.name == brief_name) out.add_at(at, "the name brief is taken by the ceo's brief; choose another");
+    if (s.name == brief_schedule) out.add_at(at, "the name brief is taken by the ceo's brief; choose another");
     const agent* runs = agents.expect(s.agent, at + ".agent", out);
     if (runs != nullptr && runs->run.how == run_spec::mode::none && !out.given(config_key(runs->path) + ".run"))
       out.add_at(at + ".agent",

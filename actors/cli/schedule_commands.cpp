@@ -191,16 +191,19 @@ timestamp read_moment(const std::string& option, const std::string& text) {
                                       "(2026-11-21: its first moment, UTC)"};
 }
 
+/// `already`: moments of that time that fired, or still may. `done`: fires that were added.
 void print_backfill(const fleet_options& fleet, const std::string& name, const std::vector<timestamp>& moments,
-                    std::int64_t done) {
+                    std::size_t already, std::int64_t done) {
   if (fleet.json) {
     auto due = json::array();
     for (const auto t : moments) due.push_back(to_iso(t));
-    print_json({{"schedule", name}, {"moments", due}, {"added", done}});
+    print_json({{"schedule", name}, {"moments", due}, {"already", already}, {"added", done}});
     return;
   }
-  std::cout << name << ": " << moments.size() << (moments.size() == 1 ? " moment" : " moments") << " that did not fire"
-            << (done > 0 ? ", added; they run one after the other unless overlap is allow" : "") << "\n";
+  std::cout << name << ": " << moments.size() << (moments.size() == 1 ? " moment" : " moments") << " that did not fire";
+  if (already > 0) std::cout << ", " << already << " that did or still may";
+  if (done > 0) std::cout << "; " << done << " added, which run one after the other unless overlap is allow";
+  std::cout << "\n";
   for (std::size_t i = 0; i < moments.size() && i < backfill_printed_max; ++i)
     std::cout << "  " << to_iso(moments[i]) << "\n";
   if (moments.size() > backfill_printed_max) std::cout << "  ...\n";
@@ -235,12 +238,15 @@ int backfill_schedule(const fleet_options& fleet, const backfill_options& o) {
                                                             b.upto, backfill_max + 1);
   if (missing.size() > backfill_max)
     throw command_error{exit_findings, "more than 1,000 moments of " + o.name + " did not fire: take a shorter time"};
+  // Not what somebody triggered by hand in between.
+  const auto already = static_cast<std::size_t>(std::count_if(
+      fired.begin(), fired.end(), [&](timestamp t) { return moments->next(t + -std::chrono::microseconds{1}) == t; }));
   if (o.dry_run || missing.empty()) {
-    print_backfill(fleet, o.name, missing, 0);
+    print_backfill(fleet, o.name, missing, already, 0);
     return exit_ok;
   }
   confirm_backfill(o, missing.size());
-  print_backfill(fleet, o.name, missing, s.order(b).value);
+  print_backfill(fleet, o.name, missing, already, s.order(b).value);
   return exit_ok;
 }
 

@@ -90,11 +90,12 @@ struct decider {
     passed_unwritten = !passed.empty();
   }
 
-  void write_what_comes(timestamp from) {
+  /// `anew`: some of those that are to come are not expected, between others that are.
+  void write_what_comes(timestamp from, bool anew) {
     const auto ahead = static_cast<std::size_t>(std::count_if(
         open.begin(), open.end(), [&](const open_fire& f) { return f.due > now && f.kind == fire_kind::cron; }));
-    if (ahead >= std::max<std::size_t>(bounds.ahead_max / 2, 1)) return;
-    auto coming = moments.between(from, now + bounds.ahead, bounds.ahead_max - ahead);
+    if (!anew && ahead >= std::max<std::size_t>(bounds.ahead_max / 2, 1)) return;
+    auto coming = moments.between(from, now + bounds.ahead, bounds.ahead_max - (anew ? 0 : ahead));
     if (coming.empty() && ahead == 0)
       if (const auto next = moments.next(from); !next.empty()) coming.push_back(next);
     for (const auto due : coming) expect(due);
@@ -103,7 +104,8 @@ struct decider {
   void plan() {
     out.planned_until = plan_from();
     if (out.planned_until < now) write_what_passed(out.planned_until);
-    if (!behind) write_what_comes(std::max(out.planned_until, now));
+    const bool anew = out.planned_until < state.planned_until;
+    if (!behind) write_what_comes(std::max(out.planned_until, now), anew);
   }
 
   /// Those that may begin now, oldest first. The others that are due are cancelled or missed.
@@ -241,6 +243,22 @@ std::vector<timestamp> moments_to_backfill(const config::calendar& moments, cons
   for (auto t = moments.next(from); !t.empty() && t <= upto && left.size() < limit; t = moments.next(t))
     if (!std::binary_search(done.begin(), done.end(), t)) left.push_back(t);
   return left;
+}
+
+missed_together left_of_missed(const config::calendar& moments, missed_together row,
+                               const std::vector<timestamp>& taken, const std::vector<timestamp>& others) {
+  const auto first = std::upper_bound(taken.begin(), taken.end(), row.after);
+  const auto end = std::upper_bound(first, taken.end(), row.due);
+  if (first == end) return row;
+  const bool latest_too = *std::prev(end) == row.due;
+  row.moments = std::max<std::int64_t>(row.moments - (end - first), latest_too ? 0 : 1);
+  if (!latest_too || row.moments == 0) return row;
+  constexpr std::size_t looked_at_max = 4'096;
+  const auto before = *first + -std::chrono::microseconds{1};
+  auto older = moments.between(row.after, before, looked_at_max);
+  while (!older.empty() && std::find(others.begin(), others.end(), older.back()) != others.end()) older.pop_back();
+  row.due = older.empty() ? before : older.back();
+  return row;
 }
 
 }  // namespace cadre::storage::decide

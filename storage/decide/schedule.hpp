@@ -110,6 +110,21 @@ schedule_decision decide_schedule(const config::schedule& rule, const config::ca
 std::vector<timestamp> moments_to_backfill(const config::calendar& moments, const std::vector<timestamp>& fired,
                                            timestamp from, timestamp upto, std::size_t limit);
 
+/// A row that several moments share as missed: the latest of them is `due`, all are later than `after`.
+struct missed_together {
+  timestamp due;
+  timestamp after;
+  std::int64_t moments = 1;
+
+  bool operator==(const missed_together&) const = default;
+};
+
+/// What a backfill leaves of it. `taken`: ascending, the moments that fire now and had no row of their own, and `due`
+/// if it is among them. `moments` 0: nothing. A `due` that was taken is the latest moment before the first one taken,
+/// if the calendar has one and it is not in `others`, moments with rows of their own; else a microsecond before that.
+missed_together left_of_missed(const config::calendar& moments, missed_together row,
+                               const std::vector<timestamp>& taken, const std::vector<timestamp>& others);
+
 }  // namespace cadre::storage::decide
 
 namespace cadre {

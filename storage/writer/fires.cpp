@@ -119,7 +119,7 @@ void follow_task(unit& u, const task_facts& task, const failure& error) {
 void brief_written(unit& u, const brief_id& id) {
   const auto found = u.mem.briefs_owed.find(id);
   if (found == u.mem.briefs_owed.end()) return;
-  const fire_name fire{brief_schedule, found->second.due};
+  const fire_name fire{config::brief_schedule, found->second.due};
   u.db.send(
       "UPDATE cadre.fire SET outcome = 'effect', started_at = coalesce(started_at, $4::timestamptz), "
       "finished_at = $4::timestamptz, effect_at = $4::timestamptz, ended_at = $4::timestamptz WHERE company = $1 AND "
@@ -157,7 +157,7 @@ void recall_fires(pg::session& db, memory& m) {
     const fire_name fire{row[0].as<std::string>(), {row[1].as<std::int64_t>()}};
     const task_id task{row[2].as<std::string>()};
     if (!task.empty()) m.fires.emplace(task, fire);
-    if (task.empty() && fire.schedule == brief_schedule)
+    if (task.empty() && fire.schedule == config::brief_schedule)
       m.briefs_owed.emplace(brief_of(m.company.name, fire.due), owed_brief{fire.due, {}});
   }
 }

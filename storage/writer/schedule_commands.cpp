@@ -6,6 +6,8 @@
 #include "storage/writer/handlers.hpp"
 #include "storage/writer/notifications.hpp"
 
+#include <algorithm>
+
 namespace cadre::storage::writer {
 
 namespace {
@@ -42,6 +44,64 @@ std::vector<timestamp> fired_between(unit& u, const std::string& schedule, times
            u.company(), schedule, from, upto))
     found.push_back({row[0].as<std::int64_t>()});
   return found;
+}
+
+/// Rows that moments share as missed, and that may reach into the time from `from` to `upto`.
+std::vector<decide::missed_together> shared_rows(unit& u, const std::string& schedule, timestamp from, timestamp upto) {
+  std::vector<decide::missed_together> found;
+  for (const auto& row : u.db.run(
+           "SELECT * FROM (SELECT (extract(epoch FROM f.due_at) * 1000000)::bigint, (extract(epoch FROM "
+           "greatest(s.since, (SELECT max(p.due_at) FROM cadre.fire p WHERE p.company = f.company AND p.schedule = "
+           "f.schedule AND p.due_at < f.due_at AND p.kind IN ('cron', 'catch_up')))) * 1000000)::bigint AS after, "
+           "f.moments FROM cadre.fire f JOIN cadre.schedule s ON s.company = f.company AND s.name = f.schedule "
+           "WHERE f.company = $1 AND f.schedule = $2 AND f.outcome = 'missed' AND f.moments > 1 "
+           "AND f.due_at >= $3::timestamptz) r WHERE r.after < $4::bigint",
+           u.company(), schedule, from, upto.us))
+    found.push_back({{row[0].as<std::int64_t>()}, {row[1].as<std::int64_t>()}, row[2].as<std::int64_t>()});
+  return found;
+}
+
+/// The moments that have rows, of those in a time before a backfill where a shared row may get its new place.
+std::vector<timestamp> rows_between(unit& u, const std::string& schedule, timestamp after, timestamp before) {
+  std::vector<timestamp> found;
+  for (const auto& row :
+       u.db.run("SELECT (extract(epoch FROM due_at) * 1000000)::bigint FROM cadre.fire WHERE company = $1 AND schedule "
+                "= $2 AND due_at > $3::timestamptz AND due_at < $4::timestamptz",
+                u.company(), schedule, after, before))
+    found.push_back({row[0].as<std::int64_t>()});
+  return found;
+}
+
+/// Writes the fires of a backfill. A row that stood for many missed moments gives up those that fire now, and stands
+/// for the others still.
+void write_backfill(unit& u, const scheduled& of, const schedule_backfill& body, const std::vector<timestamp>& moments,
+                    const std::string& by) {
+  const auto shared = shared_rows(u, body.schedule, body.from, body.upto);
+  std::vector<timestamp> taken;
+  for (const auto& row : u.db.run(
+           "INSERT INTO cadre.fire AS f (company, schedule, due_at, kind, outcome, fire_at, asked_by, ask) SELECT $1, "
+           "$2, due_at, 'backfill', 'expected', $3::timestamptz, $4, $5::uuid FROM unnest($6::timestamptz[]) AS n "
+           "(due_at) ON CONFLICT (company, schedule, due_at) DO UPDATE SET kind = 'backfill', outcome = 'expected', "
+           "moments = 1, reason = left('was ' || f.outcome || ': ' || f.reason, 1000), fire_at = excluded.fire_at, "
+           "held_at = NULL, ended_at = NULL, asked_by = excluded.asked_by, ask = excluded.ask "
+           "RETURNING (extract(epoch FROM f.due_at) * 1000000)::bigint, f.xmax = 0",
+           u.company(), body.schedule, wall_now(u), by, body.id, moments)) {
+    const timestamp due{row[0].as<std::int64_t>()};
+    const bool is_shared = std::any_of(shared.begin(), shared.end(), [&](const auto& s) { return s.due == due; });
+    if (row[1].as<bool>() || is_shared) taken.push_back(due);
+  }
+  std::sort(taken.begin(), taken.end());
+  for (const auto& row : shared) {
+    const auto left =
+        decide::left_of_missed(of.moments, row, taken, rows_between(u, body.schedule, row.after, body.from));
+    if (left == row || left.moments == 0) continue;
+    u.db.run(
+        "INSERT INTO cadre.fire (company, schedule, due_at, kind, outcome, reason, moments, fire_at, ended_at) VALUES "
+        "($1, $2, $3::timestamptz, 'cron', 'missed', $4, $5::bigint, $3::timestamptz, $6::timestamptz) "
+        "ON CONFLICT (company, schedule, due_at) DO UPDATE SET moments = excluded.moments, reason = excluded.reason",
+        u.company(), body.schedule, left.due,
+        "nobody was there to fire these " + std::to_string(left.moments) + " moments", left.moments, wall_now(u));
+  }
 }
 
 }  // namespace
@@ -86,7 +146,7 @@ result<applied> apply(unit& u, const command& c, const schedule_backfill& body) 
   if (!is_uuid(body.id.text)) return fail(errc::bad_value, "id: not a UUID");
   const auto found = find_schedule(u, body.schedule);
   if (!found) return tl::unexpected{found.error()};
-  if (body.schedule == brief_schedule) return fail(errc::refused, "a brief of the past can't be written");
+  if (body.schedule == config::brief_schedule) return fail(errc::refused, "a brief of the past can't be written");
   if (body.from.empty() || body.upto < body.from) return fail(errc::bad_value, "upto: not before from");
   if (body.upto > wall_now(u)) return fail(errc::bad_value, "upto: " + to_iso(body.upto) + " is still to come");
   const auto earlier =
@@ -99,13 +159,7 @@ result<applied> apply(unit& u, const command& c, const schedule_backfill& body) 
   if (moments.size() > backfill_max)
     return fail(errc::bad_value, "more than 1,000 moments: take a shorter time, and the next when those are over");
   if (moments.empty()) return applied{0, body.schedule};
-  u.db.run(
-      "INSERT INTO cadre.fire AS f (company, schedule, due_at, kind, outcome, fire_at, asked_by, ask) SELECT $1, $2, "
-      "due_at, 'backfill', 'expected', $3::timestamptz, $4, $5::uuid FROM unnest($6::timestamptz[]) AS n (due_at) "
-      "ON CONFLICT (company, schedule, due_at) DO UPDATE SET kind = 'backfill', outcome = 'expected', moments = 1, "
-      "reason = left('was ' || f.outcome || ': ' || f.reason, 1000), fire_at = excluded.fire_at, held_at = NULL, "
-      "ended_at = NULL, asked_by = excluded.asked_by, ask = excluded.ask",
-      u.company(), body.schedule, wall_now(u), who(body.by, c), body.id, moments);
+  write_backfill(u, **found, body, moments, who(body.by, c));
   look_at_schedules_now(u);
   return applied{static_cast<std::int64_t>(moments.size()), body.schedule};
 }

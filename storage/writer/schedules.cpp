@@ -169,7 +169,7 @@ class fire_steps {
   }
 
   void fire(const fire_step& step) {
-    const bool brief = of_.rule.name == brief_schedule;
+    const bool brief = of_.rule.name == config::brief_schedule;
     const auto id = named_id<task_id>(u_.company() + "/" + of_.rule.name + "/" + std::to_string(step.due.us));
     tell_fire(u_, name_of(step), "due", {{"kind", to_text(step.kind)}});
     if (!brief)
@@ -251,31 +251,8 @@ void ask_for_briefs(unit& u, timestamp wall) {
   }
 }
 
-}  // namespace
-
-void write_schedules(unit& u) {
-  std::vector<std::string> names;
-  for (const auto& s : u.mem.all_schedules()) {
-    names.push_back(s.rule.name);
-    write_schedule(u, s.rule);
-  }
-  u.db.run(
-      "UPDATE cadre.schedule SET retired = true, planned_until = NULL WHERE company = $1 AND NOT retired "
-      "AND name <> ALL ($2::text[])",
-      u.company(), names);
-  u.db.run(
-      "UPDATE cadre.fire f SET outcome = 'cancelled', ended_at = clock_timestamp(), reason = CASE WHEN s.retired THEN "
-      "'its schedule is no longer in the config' ELSE 'its schedule has another calendar now' END "
-      "FROM cadre.schedule s WHERE f.company = $1 AND f.outcome = 'expected' AND f.ended_at IS NULL AND s.company = $1 "
-      "AND s.name = f.schedule AND s.planned_until IS NULL AND (s.retired OR (f.kind = 'cron' AND f.held_at IS NULL "
-      "AND f.due_at > clock_timestamp()))",
-      u.company());
-}
-
-void look_at_schedules(unit& u, timestamp wall) {
+void decide_fires(unit& u, timestamp wall) {
   auto& clock = u.mem.schedules;
-  clock.wall_ahead = wall - u.now;
-  ask_for_briefs(u, wall);
   if (u.mem.all_schedules().empty()) return;
   if (!clock.looked_at.empty() && wall >= clock.looked_at && wall < clock.look_at) return;
   // What fails is not tried again at once.
@@ -303,6 +280,33 @@ void look_at_schedules(unit& u, timestamp wall) {
         "AS n (name, planned_until) WHERE s.company = $1 AND s.name = n.name",
         u.company(), names, planned);
   u.set(clock.look_at, look_at);
+}
+
+}  // namespace
+
+void write_schedules(unit& u) {
+  std::vector<std::string> names;
+  for (const auto& s : u.mem.all_schedules()) {
+    names.push_back(s.rule.name);
+    write_schedule(u, s.rule);
+  }
+  u.db.run(
+      "UPDATE cadre.schedule SET retired = true, planned_until = NULL WHERE company = $1 AND NOT retired "
+      "AND name <> ALL ($2::text[])",
+      u.company(), names);
+  u.db.run(
+      "UPDATE cadre.fire f SET outcome = 'cancelled', ended_at = clock_timestamp(), reason = CASE WHEN s.retired THEN "
+      "'its schedule is no longer in the config' ELSE 'its schedule has another calendar now' END "
+      "FROM cadre.schedule s WHERE f.company = $1 AND f.outcome = 'expected' AND f.ended_at IS NULL AND s.company = $1 "
+      "AND s.name = f.schedule AND s.planned_until IS NULL AND (s.retired OR (f.kind = 'cron' AND f.held_at IS NULL "
+      "AND f.due_at > clock_timestamp()))",
+      u.company());
+}
+
+void look_at_schedules(unit& u, timestamp wall) {
+  u.mem.schedules.wall_ahead = wall - u.now;
+  decide_fires(u, wall);
+  // Afterwards: one that was given up for the next is not asked for beside it.
   ask_for_briefs(u, wall);
 }
 

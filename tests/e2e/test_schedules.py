@@ -106,7 +106,9 @@ class Ledger(SharedCompanyCase):
         self.assertEqual(c.json(*words, "--yes")["added"], 3)
         wait_for("three fires of the past", lambda: c.value(
             "SELECT count(*) FROM cadre.fire WHERE kind = 'backfill' AND outcome = 'effect'") == 3)
-        self.assertEqual(c.json(*words, "--yes")["moments"], [])
+        again = c.json(*words, "--yes")
+        self.assertEqual((again["moments"], again["already"], again["added"]), ([], 3, 0))
+        self.assertIn("0 moments that did not fire, 3 that did or still may", c.run(*words, "--yes").stdout)
         self.assertEqual(c.value("SELECT count(DISTINCT (payload->'fire'->>'due')::timestamptz) FROM cadre.task"
                                  " WHERE schedule = 'nightly' AND payload->'fire'->>'kind' = 'backfill'"), 3)
 

@@ -1,84 +1,9 @@
-#include "fixture.hpp"
+#include "schedule_ledger.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 using namespace storage_test;
 using std::chrono::seconds;
-
-namespace {
-
-/// A company whose schedule `often` is due every ten seconds, for `worker`.
-config::company with_often(const std::string& worker, config::overlap_policy overlap = config::overlap_policy::skip) {
-  auto c = make_company("c" + new_uuid().substr(24));
-  c.schedules.clear();
-  config::schedule s;
-  s.name = "often";
-  s.agent.text = worker;
-  s.cron = "@every 10s";
-  s.watcher.text = "ceo.ops.audit";
-  s.overlap = overlap;
-  s.payload.text = R"({"deep":true})";
-  c.schedules.push_back(s);
-  return c;
-}
-
-/// A moment of `often`, soon.
-timestamp first_due(const world& w) {
-  return {(w.engine->clock().us / 10'000'000 + 1) * 10'000'000};
-}
-
-void tick(world& w, timestamp at) {
-  w.must(schedule_tick{at});
-}
-
-/// `10s effect, 20s skipped`: since `from`, of those that are not to come.
-std::string ledger(world& w, timestamp from, const std::string& column = "outcome") {
-  return w.ask("SELECT coalesce(string_agg(concat(round(extract(epoch FROM due_at) - " +
-               std::to_string(from.us / 1'000'000) + ")::int, 's ', " + column +
-               "), ', ' ORDER BY due_at), '') FROM cadre.fire WHERE company = $1 AND "
-               "NOT (outcome = 'expected' AND held_at IS NULL)");
-}
-
-std::string tasks(world& w) {
-  return w.ask("SELECT count(*) FROM cadre.task WHERE company = $1");
-}
-
-/// What the last commit told of fires: `due fired started`.
-std::string told(const world& w) {
-  std::string all;
-  for (const auto& e : w.last.events)
-    if (e.what == "fire")
-      all += (all.empty() ? "" : " ") + nlohmann::json::parse(e.data.text)["status"].get<std::string>();
-  return all;
-}
-
-/// The last commit may have granted it already: the worker is free.
-run_grant grant_next(world& w, const std::string& worker) {
-  if (!w.last.grants.empty()) return w.last.grants[0];
-  w.must(w.report(worker, 1));
-  BOOST_REQUIRE_EQUAL(w.last.grants.size(), 1U);
-  return w.last.grants[0];
-}
-
-void complete(world& w, const run_grant& grant) {
-  run_complete done;
-  done.run = grant.run;
-  w.must(done, grant.agent.text);
-}
-
-output_id stage(world& w, const run_grant& grant, const std::string& dataset) {
-  output_add out;
-  out.output = new_id<output_id>();
-  out.run = grant.run;
-  out.dataset = dataset;
-  out.rows = {{R"({"host":"a","tool":"b"})"}};
-  w.must(out, grant.agent.text);
-  return out.output;
-}
-
-const std::string plain = "ceo.data.plain", ingest = "ceo.data.ingest";
-
-}  // namespace
 
 BOOST_AUTO_TEST_SUITE(schedules)
 
@@ -95,7 +20,7 @@ BOOST_AUTO_TEST_CASE(a_fire_is_expected_before_it_is_due_and_goes_through_its_st
   BOOST_TEST(w.last.next_wakeup->count() <= 5'000);
   BOOST_TEST(w.last.next_wakeup->count() > 4'000);
   tick(w, due + seconds{-1});
-  BOOST_TEST(tasks(w) == "0");
+  BOOST_TEST(task_count(w) == "0");
 
   tick(w, due);
   BOOST_TEST(told(w) == "due fired");
@@ -144,6 +69,17 @@ BOOST_AUTO_TEST_CASE(the_effect_is_what_auditors_passed) {
                  .find("30s finished complete, but nothing was staged for hosts") != std::string::npos);
   BOOST_TEST(w.ask("SELECT ended_at IS NOT NULL AND effect_at IS NULL FROM cadre.fire WHERE company = $1 "
                    "AND outcome = 'finished'") == "t");
+
+  tick(w, due + seconds{30});
+  grant = grant_next(w, ingest);
+  stage(w, grant, "hosts");  // It is dropped with this attempt.
+  run_fail failed;
+  failed.run = grant.run;
+  failed.error = {errc::internal, "the disk is full"};
+  w.must(failed, ingest);
+  w.tick_after(milliseconds{10'000});
+  complete(w, grant_next(w, ingest));
+  BOOST_TEST(told(w) == "finished");
 }
 
 BOOST_AUTO_TEST_CASE(a_fire_that_failed_goes_on_with_the_retry_of_its_task) {
@@ -171,6 +107,71 @@ BOOST_AUTO_TEST_CASE(a_fire_that_failed_goes_on_with_the_retry_of_its_task) {
   BOOST_TEST(w.ask("SELECT task::text FROM cadre.fire WHERE company = $1 AND outcome = 'effect'") == retry.new_id.text);
 }
 
+BOOST_AUTO_TEST_CASE(a_second_attempt_is_no_second_start) {
+  world w{with_often(plain)};
+  const auto due = first_due(w);
+  tick(w, due + seconds{-1});
+  tick(w, due);
+  const auto grant = grant_next(w, plain);
+  const auto started = [&] {
+    return w.ask("SELECT started_at FROM cadre.fire WHERE company = $1 AND task IS NOT NULL");
+  };
+  const auto first = started();
+  run_fail failed;
+  failed.run = grant.run;
+  failed.error = {errc::internal, "the disk is full"};
+  w.must(failed, plain);
+  w.tick_after(milliseconds{10'000});
+  const auto second = grant_next(w, plain);
+  BOOST_TEST(second.task.text == grant.task.text);
+  BOOST_TEST(told(w) == "");
+  BOOST_TEST(started() == first);
+}
+
+BOOST_AUTO_TEST_CASE(an_agent_that_nobody_audits_or_that_only_appends_has_its_effect_too) {
+  for (const auto& [worker, dataset] : {std::pair{"ceo.data.solo", "unseen"}, std::pair{"ceo.data.logs", ""}}) {
+    world w{with_often(worker)};
+    const auto due = first_due(w);
+    tick(w, due + seconds{-1});
+    tick(w, due);
+    const auto grant = grant_next(w, worker);
+    if (*dataset != '\0') stage(w, grant, dataset);
+    complete(w, grant);
+    BOOST_TEST(told(w) == "effect", worker);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_schedule_whose_task_is_refused_holds_up_no_other) {
+  auto c = with_often(plain);
+  c.schedules.push_back(c.schedules[0]);
+  c.schedules[0].name = "idle";
+  c.schedules[0].agent.text = "ceo.ops";
+  world w{c};
+  const auto due = first_due(w);
+  tick(w, due + seconds{-1});
+  tick(w, due);
+  BOOST_TEST(w.ask("SELECT string_agg(concat_ws(' ', schedule, outcome, ended_at IS NOT NULL, nullif(reason, '')), ', "
+                   "' ORDER BY "
+                   "schedule) FROM cadre.fire WHERE company = $1 AND outcome <> 'expected'") ==
+             "idle failed t agent ceo.ops runs nothing, so nobody would ever work on the task, often fired f");
+}
+
+BOOST_AUTO_TEST_CASE(the_next_look_is_when_the_first_of_all_schedules_is_due) {
+  auto c = with_often(plain);
+  auto yearly = c.schedules[0];
+  yearly.cron = "@yearly";
+  for (const auto* name : {"a-yearly", "z-yearly"}) {
+    yearly.name = name;
+    c.schedules.insert(name[0] == 'a' ? c.schedules.begin() : c.schedules.end(), yearly);
+  }
+  world w{c};
+  const auto due = first_due(w);
+  w.tick_after(milliseconds{0});
+  tick(w, due + seconds{-5});
+  BOOST_REQUIRE(w.last.next_wakeup.has_value());
+  BOOST_TEST(w.last.next_wakeup->count() <= 5'000);
+}
+
 BOOST_AUTO_TEST_CASE(overlap_is_in_the_ledger) {
   using enum config::overlap_policy;
   const auto with = [](config::overlap_policy policy) {
@@ -178,7 +179,7 @@ BOOST_AUTO_TEST_CASE(overlap_is_in_the_ledger) {
     const auto due = first_due(w);
     tick(w, due + seconds{-1});
     for (int n = 0; n < 3; ++n) tick(w, due + seconds{10 * n});
-    return ledger(w, due + seconds{-10}) + "; " + tasks(w);
+    return ledger(w, due + seconds{-10}) + "; " + task_count(w);
   };
   BOOST_TEST(with(skip) == "10s fired, 20s skipped, 30s skipped; 1");
   BOOST_TEST(with(buffer_one) == "10s fired, 20s skipped, 30s expected; 1");
@@ -213,7 +214,7 @@ BOOST_AUTO_TEST_CASE(who_leads_next_goes_on_from_the_ledger) {
     tick(w, at);
     if (n % 3 == 2) tick(w, at + seconds{-3});  // Its clock is behind.
   }
-  BOOST_TEST(tasks(w) == "10");
+  BOOST_TEST(task_count(w) == "10");
   BOOST_TEST(w.ask("SELECT count(*) FROM cadre.fire WHERE company = $1 AND outcome = 'fired' AND task IN "
                    "(SELECT id FROM cadre.task WHERE company = $1)") == "10");
   complete(w, grant_next(w, plain));
@@ -236,75 +237,38 @@ BOOST_AUTO_TEST_CASE(what_was_missed_while_nobody_led_is_caught_up_or_missed) {
   BOOST_TEST(w.ask("SELECT count(*) < 300 FROM cadre.fire WHERE company = $1") == "t");
 }
 
-BOOST_AUTO_TEST_CASE(a_paused_schedule_cancels_what_comes_due_and_can_be_triggered) {
-  world w{with_often(plain)};
+BOOST_AUTO_TEST_CASE(a_clock_that_was_ahead_neither_loses_nor_repeats_a_fire) {
+  auto c = with_often(plain, config::overlap_policy::allow);
+  c.schedules[0].grace = milliseconds{1'000};
+  c.schedules[0].catch_up.policy = config::catch_up_policy::skip;
+  world w{c};
   const auto due = first_due(w);
+  const auto fires = [&] {
+    return ledger(w, due + seconds{-10}, "CASE WHEN outcome IN ('fired', 'started') THEN 'on' ELSE outcome END");
+  };
   tick(w, due + seconds{-1});
-  schedule_pause pause{"often", true, "anna", "the bank is down"};
-  w.must(pause);
-  BOOST_REQUIRE_EQUAL(w.last.events.size(), 1U);
-  BOOST_TEST(w.last.events[0].what == "schedule_paused");
-  w.must(pause);
-  BOOST_TEST(w.last.events.empty());
-  w.take_over();
   tick(w, due);
-  BOOST_TEST(ledger(w, due + seconds{-10}, "concat_ws(' ', outcome, reason)") ==
-             "10s cancelled paused by anna: the bank is down");
-  schedule_trigger trigger{new_id<command_id>(), "often", w.engine->clock(), "anna"};
-  const auto done = w.must(trigger);
-  BOOST_TEST(done.value == 1);
-  BOOST_TEST(w.task_status_of(task_id{done.ref}) == "queued");
-  BOOST_TEST(w.must(trigger).ref == done.ref);
-  trigger.id = new_id<command_id>();
-  BOOST_TEST(status(w.send(trigger)) == "rejected duplicate_key");
-  trigger.due = trigger.due + seconds{1};
-  const auto second = w.must(trigger);
-  BOOST_TEST(second.value == 0);
-  BOOST_TEST(second.ref == "");
-  BOOST_TEST(w.ask("SELECT string_agg(concat_ws(' ', kind, outcome, asked_by), ', ' ORDER BY due_at) FROM cadre.fire "
-                   "WHERE company = $1 AND kind = 'manual'") == "manual fired anna, manual skipped anna");
-  pause.paused = false;
-  w.must(pause);
+  complete(w, grant_next(w, plain));
+  tick(w, due + seconds{40});
+  BOOST_TEST(fires() == "10s effect, 20s missed, 30s missed, 40s missed, 50s on");
   task_cancel cancel;
-  cancel.id.text = done.ref;
+  cancel.id = named_id<task_id>(w.company.name + "/often/" + std::to_string((due + seconds{40}).us));
   w.must(cancel);
-  BOOST_TEST(told(w) == "cancelled");
-  tick(w, due + seconds{10});
-  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.fire WHERE company = $1 AND kind = 'cron' AND outcome = 'fired'") ==
-             "1");
-  pause.schedule = trigger.schedule = "oftn";
-  for (const auto& o : {w.send(pause), w.send(trigger)}) {
-    BOOST_TEST(status(o) == "rejected not_found");
-    BOOST_TEST(o.error.message.find("did you mean `often`") != std::string::npos, o.error.message);
-  }
-}
-
-BOOST_AUTO_TEST_CASE(a_backfill_fires_what_never_fired_one_after_the_other) {
-  world w{with_often(plain)};
-  const auto due = first_due(w);
-  const auto t0 = due + seconds{-10};
-  tick(w, due + seconds{-9});
-  schedule_backfill b{new_id<command_id>(), "often", due + seconds{-40}, due + seconds{-20}, "anna"};
-  BOOST_TEST(w.must(b).value == 3);
-  BOOST_TEST(w.must(b).value == 3);
-  BOOST_TEST(ledger(w, t0) == "-30s fired, -20s expected, -10s expected");
-  auto next = grant_next(w, plain);
-  for (int n = 0; n < 3; ++n) {
-    complete(w, next);
-    if (w.last.grants.empty()) tick(w, due + seconds{-7 + 2 * n});  // The wall clock goes on.
-    if (n < 2) next = grant_next(w, plain);
-  }
-  BOOST_TEST(ledger(w, t0, "concat_ws(' ', outcome, kind)") ==
-             "-30s effect backfill, -20s effect backfill, -10s effect backfill");
-  b.id = new_id<command_id>();
-  b.from = due + seconds{-50};
-  BOOST_TEST(w.must(b).value == 1);
-  b.id = new_id<command_id>();
-  b.from = due + seconds{-100'000};
-  BOOST_TEST(status(w.send(b)) == "rejected bad_value");
-  b.from = due;
-  b.upto = due + seconds{1'000};
-  BOOST_TEST(status(w.send(b)) == "rejected bad_value");
+  // It goes back: what never fired and is to come is expected again.
+  tick(w, due + seconds{15});
+  BOOST_TEST(fires() == "10s effect, 20s missed, 50s cancelled");
+  tick(w, due + seconds{20});
+  tick(w, due + seconds{30});
+  BOOST_TEST(fires() == "10s effect, 20s missed, 30s on, 40s on, 50s cancelled");
+  tick(w, due + seconds{40});
+  tick(w, due + seconds{50});
+  BOOST_TEST(fires() == "10s effect, 20s missed, 30s on, 40s on, 50s cancelled, 60s on");
+  BOOST_TEST(task_count(w) == "5");
+  // What was skipped stays so.
+  world other{with_often(plain)};
+  const auto first = first_due(other);
+  for (const int s : {-1, 0, 20, 15}) tick(other, first + seconds{s});
+  BOOST_TEST(ledger(other, first + seconds{-10}) == "10s fired, 20s skipped, 30s skipped");
 }
 
 BOOST_AUTO_TEST_CASE(another_calendar_cancels_what_was_expected_and_a_schedule_that_is_gone_all) {
@@ -318,9 +282,15 @@ BOOST_AUTO_TEST_CASE(another_calendar_cancels_what_was_expected_and_a_schedule_t
   tick(w, due + seconds{-1});
   BOOST_TEST(w.ask("SELECT bool_and((extract(epoch FROM due_at)::bigint % 20 = 0) = (outcome = 'expected')) "
                    "FROM cadre.fire WHERE company = $1") == "t");
+  const auto before = changed;
   changed.schedules.clear();
   BOOST_REQUIRE(w.engine->sync_company(changed).has_value());
   BOOST_TEST(w.ask("SELECT string_agg(DISTINCT outcome, ' ') FROM cadre.fire WHERE company = $1") == "cancelled");
+  // One that returns begins anew: nobody is to say that it was silent while it was not there.
+  const auto since = [&] { return w.ask("SELECT extract(epoch FROM since) FROM cadre.schedule WHERE company = $1"); };
+  const auto then = std::stod(since());
+  BOOST_REQUIRE(w.engine->sync_company(before).has_value());
+  BOOST_TEST(std::stod(since()) > then);
 }
 
 BOOST_AUTO_TEST_CASE(the_effect_of_the_briefs_schedule_is_the_brief) {
@@ -352,7 +322,41 @@ BOOST_AUTO_TEST_CASE(the_effect_of_the_briefs_schedule_is_the_brief) {
   tick(w, due + seconds{20});
   BOOST_TEST(ledger(w, t0) == "10s effect, 20s failed, 30s fired");
   BOOST_TEST(w.last.briefs.size() == 1U);
-  BOOST_TEST(tasks(w) == "0");
+  BOOST_TEST(task_count(w) == "0");
+}
+
+BOOST_AUTO_TEST_CASE(a_brief_that_is_not_kept_is_asked_for_again_and_none_of_the_past) {
+  auto c = make_company("c" + new_uuid().substr(24));
+  c.schedules.clear();
+  c.brief = config::brief_rule{"@every 100s", "UTC", agent_path{"ceo.ops.audit"}};
+  world w{c};
+  const timestamp due{(w.engine->clock().us / 100'000'000 + 1) * 100'000'000};
+  tick(w, due + seconds{-1});
+  tick(w, due);
+  BOOST_REQUIRE_EQUAL(w.last.briefs.size(), 1U);
+  const auto owed = w.last.briefs[0];
+  tick(w, due + seconds{29});
+  BOOST_TEST(w.last.briefs.empty());
+  tick(w, due + seconds{31});
+  BOOST_REQUIRE_EQUAL(w.last.briefs.size(), 1U);
+  BOOST_TEST(w.last.briefs[0].text == owed.text);
+  tick(w, due + seconds{100});
+  BOOST_REQUIRE_EQUAL(w.last.briefs.size(), 1U);  // Another in its place.
+  BOOST_TEST(w.last.briefs[0].text != owed.text);
+  tick(w, due + seconds{131});
+  BOOST_TEST(w.last.briefs.size() == 1U);
+  schedule_backfill b{new_id<command_id>(), "brief", due + seconds{-1'000}, due + seconds{-500}, "anna"};
+  BOOST_TEST(status(w.send(b)) == "rejected refused");
+}
+
+BOOST_AUTO_TEST_CASE(fires_that_are_not_old_stay_however_many_they_are) {
+  world w{with_often(plain)};
+  w.ask(
+      "INSERT INTO cadre.fire (company, schedule, due_at, kind, outcome, fire_at, ended_at) SELECT $1, 'often', d, "
+      "'cron', 'missed', d, d FROM generate_series(clock_timestamp() - interval '50 hours', clock_timestamp(), "
+      "interval '1 hour') d RETURNING 1");
+  for (int steps = 0; steps < 40; ++steps) BOOST_REQUIRE(w.engine->prune().has_value());
+  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.fire WHERE company = $1") == "51");
 }
 
 BOOST_AUTO_TEST_CASE(old_fires_are_pruned_but_for_the_last_of_each_schedule) {

@@ -211,8 +211,11 @@ BOOST_AUTO_TEST_CASE(what_is_said_and_what_is_refused) {
   BOOST_TEST(of(s).describe() ==
              "0 6 * * 1-5 Europe/Rome, jitter 30s, 1 day excluded, from 2026-11-21T08:00:00.000000Z, until "
              "2027-11-21T08:00:00.000000Z");
-  const brief_rule rule{"0 6 * * *", "Europe/Rome", {}};
-  BOOST_TEST(moments(calendar::make(rule).value(), "2026-11-21T00:00", "2026-11-22T00:00") == "21T05:00");
+  company c;
+  c.agents.emplace_back();
+  c.brief = brief_rule{"0 6 * * *", "Europe/Rome", {}};
+  BOOST_TEST(moments(calendar::make(*c.schedule_of_brief()).value(), "2026-11-21T00:00", "2026-11-22T00:00") ==
+             "21T05:00");
   BOOST_TEST(calendar::make("0 6 * *").error().message.find("found 4 fields") == 0u);
   const auto wrong = calendar::make("0 6 * * *", "Europe/Roma");
   BOOST_TEST((wrong.error().code == cadre::errc::bad_value));

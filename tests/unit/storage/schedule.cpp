@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <string>
@@ -63,6 +64,7 @@ struct ledger {
     s.paused_why = "by me: because";
     for (const auto& [due, r] : rows)
       if (!is_over(r.fire.outcome)) s.open.push_back(r.fire);
+    std::reverse(s.open.begin(), s.open.end());  // They may come in any order.
     return s;
   }
 
@@ -206,6 +208,16 @@ BOOST_AUTO_TEST_CASE(it_fires_at_its_moment_and_once) {
   BOOST_TEST(l.look("10:21:59.9") == "fire 10:20");  // late, within grace
 }
 
+BOOST_AUTO_TEST_CASE(a_fire_is_in_time_to_the_end_of_its_grace) {
+  const auto after = [](std::chrono::microseconds late) {
+    ledger l{rule_of("0 * * * *")};
+    l.look("10:30:00");
+    return l.look(at("11:00:00") + late);
+  };
+  BOOST_TEST(after(seconds{120}) == "fire 11:00");
+  BOOST_TEST(after(std::chrono::microseconds{120'000'001}) == "catch_up 11:00");
+}
+
 BOOST_AUTO_TEST_CASE(jitter_moves_the_fire_and_not_the_moment) {
   auto rule = rule_of("*/10 * * * *");
   rule.jitter = milliseconds{60'000};
@@ -236,6 +248,25 @@ BOOST_AUTO_TEST_CASE(overlap) {
   BOOST_TEST(with(overlap_policy::allow) == "fire 10:10; fire 10:20; fire 10:30; ; ; ");
 }
 
+BOOST_AUTO_TEST_CASE(of_two_that_are_due_at_once_the_later_takes_the_place) {
+  ledger l{rule_of("* * * * *", overlap_policy::cancel_other)};
+  l.look("10:00:30");
+  BOOST_TEST(l.look("10:01:00") == "fire 10:01");
+  BOOST_TEST(l.look("10:03:00") == "cancel 10:02, stop 10:01, fire 10:03");
+}
+
+BOOST_AUTO_TEST_CASE(many_that_are_due_at_once_begin_in_portions) {
+  ledger l{rule_of("0 0 1 1 *", overlap_policy::allow)};
+  l.bounds.fires_max = 2;
+  l.look("10:05:00");
+  for (const char* due : {"03:00:00", "04:00:00", "05:00:00"})
+    l.rows[at(due)].fire = {at(due), at("10:06:00"), fire_kind::backfill, fire_outcome::expected, false};
+  BOOST_TEST(l.look("10:06:00") == "fire 03:00, fire 04:00");
+  BOOST_TEST((l.look_at == at("10:06:00")));
+  BOOST_TEST(l.look("10:06:00") == "fire 05:00");
+  BOOST_TEST((l.look_at > at("10:06:00")));
+}
+
 BOOST_AUTO_TEST_CASE(what_waits_and_what_runs_is_bounded) {
   ledger l{rule_of("* * * * *", overlap_policy::buffer_all)};
   l.bounds.held_max = 2;
@@ -264,6 +295,15 @@ BOOST_AUTO_TEST_CASE(catch_up) {
   BOOST_TEST(after(once, "13:05:00") == "miss 10:30, miss 11:00, miss 11:30, miss 12:00, miss 12:30, catch_up 13:00");
   BOOST_TEST(after(once, "13:01:00") == "miss 10:30, miss 11:00, miss 11:30, miss 12:00, miss 12:30, fire 13:00");
   BOOST_TEST(after(all, "13:05:00") == "miss 10:30, miss 11:00, catch_up 11:30, hold 12:00, hold 12:30, hold 13:00");
+  BOOST_TEST(after(all, "13:01:00") == "miss 10:30, miss 11:00, catch_up 11:30, hold 12:00, hold 12:30, skip 13:00");
+}
+
+BOOST_AUTO_TEST_CASE(one_that_waits_does_not_stand_for_one_that_is_late) {
+  ledger l{rule_of("*/10 * * * *", overlap_policy::buffer_one)};
+  l.look("10:05:00");
+  BOOST_TEST(l.look("10:10:00") == "fire 10:10");
+  BOOST_TEST(l.look("10:20:00") == "hold 10:20");
+  BOOST_TEST(l.look("10:35:00") == "skip 10:20, hold 10:30");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_caught_up_goes_one_after_the_other) {
@@ -299,6 +339,32 @@ BOOST_AUTO_TEST_CASE(a_long_time_away_costs_a_bounded_number_of_rows) {
   BOOST_TEST(l.look(back + seconds{1}).substr(0, 4) == "fire");
 }
 
+/// 180 moments from 06:00 on, of which 06:00 is written down; nobody is there before `now`.
+std::string first_look_back(catch_up_policy policy, const char* now, milliseconds jitter, std::string* rest = nullptr) {
+  auto rule = rule_of("* 6-8 * * *");
+  rule.catch_up.policy = policy;
+  rule.jitter = jitter;
+  ledger l{rule};
+  l.look("00:00:00");
+  auto first = l.look(now);
+  if (rest != nullptr) *rest = l.settle(now);
+  return first;
+}
+
+BOOST_AUTO_TEST_CASE(what_may_still_fire_shares_no_row_with_what_is_missed) {
+  using enum catch_up_policy;
+  std::string rest;
+  BOOST_TEST(first_look_back(skip, "10:00:00", {}, &rest) == "miss 08:59 x179");
+  BOOST_TEST(rest == "miss 06:00");
+  BOOST_TEST(first_look_back(once, "10:00:00", {}, &rest) == "miss 08:58 x178");
+  BOOST_TEST(rest == "miss 06:00, catch_up 08:59");
+  BOOST_TEST(first_look_back(all, "10:00:00", {}, &rest) == "miss 07:59 x119");
+  BOOST_TEST(rest.substr(0, 45) == "miss 06:00, catch_up 08:00, hold 08:01, hold ");
+  // One may fire as much later as jitter moves it.
+  BOOST_TEST(first_look_back(skip, "09:00:00", {}) == "miss 08:57 x177");
+  BOOST_TEST(first_look_back(skip, "09:00:00", seconds{120}) == "miss 08:55 x175");
+}
+
 BOOST_AUTO_TEST_CASE(a_pause_cancels_what_comes_due_and_no_more) {
   ledger l{rule_of("*/10 * * * *")};
   l.look("10:05:00");
@@ -310,6 +376,13 @@ BOOST_AUTO_TEST_CASE(a_pause_cancels_what_comes_due_and_no_more) {
   l.end_all();
   l.paused = false;
   BOOST_TEST(l.look("10:20:00") == "fire 10:20");
+
+  ledger waits{rule_of("*/10 * * * *", overlap_policy::buffer_all)};
+  waits.look("10:05:00");
+  waits.look("10:10:00");
+  BOOST_TEST(waits.look("10:20:00") == "hold 10:20");
+  waits.paused = true;
+  BOOST_TEST(waits.look("10:21:00") == "cancel 10:20");
 }
 
 BOOST_AUTO_TEST_CASE(a_clock_that_was_ahead_costs_no_fire) {
@@ -327,6 +400,21 @@ BOOST_AUTO_TEST_CASE(a_clock_that_was_ahead_costs_no_fire) {
   BOOST_TEST(l.look("13:00:00") == "fire 13:00");
 }
 
+BOOST_AUTO_TEST_CASE(a_clock_that_was_a_little_ahead_costs_no_fire_of_one_that_is_often_due) {
+  ledger l{rule_of("* * * * *")};
+  l.look("10:00:30");
+  l.settle("10:08:00");
+  l.end_all();
+  BOOST_TEST(l.count(fire_outcome::missed) == 5);  // 10:01 to 10:05
+  BOOST_TEST(l.look("10:03:30") == "");
+  BOOST_TEST(l.look("10:04:00") == "fire 10:04");
+  l.end_all();
+  BOOST_TEST(l.look("10:05:00") == "fire 10:05");
+  l.end_all();
+  for (const char* was : {"10:06:00", "10:07:00", "10:08:00"}) BOOST_TEST(l.look(was) == "");
+  BOOST_TEST(l.look("10:09:00") == "fire 10:09");
+}
+
 BOOST_AUTO_TEST_CASE(moments_that_a_backfill_fires) {
   const auto moments = config::calendar::make("0 * * * *").value();
   const auto some = moments_to_backfill(moments, {at("03:00:00"), at("02:00:00")}, at("00:00:00"), at("05:00:00"), 10);
@@ -336,14 +424,42 @@ BOOST_AUTO_TEST_CASE(moments_that_a_backfill_fires) {
   BOOST_TEST(moments_to_backfill(moments, {}, at("00:00:00"), at("05:00:00"), 2).size() == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_backfill_leaves_of_moments_that_share_a_row) {
+  const auto moments = config::calendar::make("0 * * * *").value();
+  const missed_together row{at("08:00:00"), at("02:00:00"), 6};
+  const auto left = [&](std::vector<timestamp> taken, std::vector<timestamp> others = {}) {
+    const auto l = left_of_missed(moments, row, taken, others);
+    return std::to_string(l.moments) + " up to " + to_iso(l.due).substr(11, 8);
+  };
+  BOOST_TEST(left({}) == "6 up to 08:00:00");
+  BOOST_TEST(left({at("01:00:00"), at("02:00:00"), at("09:00:00")}) == "6 up to 08:00:00");
+  BOOST_TEST(left({at("04:00:00"), at("05:00:00"), at("09:00:00")}) == "4 up to 08:00:00");
+  BOOST_TEST(left({at("06:00:00"), at("07:00:00"), at("08:00:00")}) == "3 up to 05:00:00");
+  BOOST_TEST(left({at("07:00:00"), at("08:00:00")}, {at("05:00:00"), at("06:00:00")}) == "4 up to 04:00:00");
+  BOOST_TEST(left({at("03:00:00"), at("08:00:00")}) == "4 up to 02:59:59");
+  BOOST_TEST(left(moments.between(at("02:00:00"), at("08:00:00"), 10)).substr(0, 1) == "0");
+}
+
 BOOST_AUTO_TEST_CASE(a_backfill_goes_one_after_the_other) {
-  ledger l{rule_of("0 * * * *")};
+  using enum overlap_policy;
+  for (const auto policy : {skip, buffer_one, buffer_all, cancel_other}) {
+    ledger l{rule_of("0 * * * *", policy)};
+    l.look("10:05:00");
+    for (const char* due : {"03:00:00", "04:00:00"})
+      l.rows[at(due)].fire = {at(due), at("10:06:00"), fire_kind::backfill, fire_outcome::expected, false};
+    BOOST_TEST(l.look("10:06:00") == "fire 03:00, hold 04:00");
+    l.end_all();
+    BOOST_TEST(l.look("10:07:00") == "fire 04:00");
+  }
+  // It takes nobody's place.
+  ledger l{rule_of("*/10 * * * *", buffer_one)};
   l.look("10:05:00");
-  for (const char* due : {"03:00:00", "04:00:00"})
-    l.rows[at(due)].fire = {at(due), at("10:06:00"), fire_kind::backfill, fire_outcome::expected, false};
-  BOOST_TEST(l.look("10:06:00") == "fire 03:00, hold 04:00");
+  l.look("10:10:00");
+  BOOST_TEST(l.look("10:20:00") == "hold 10:20");
+  l.rows[at("10:25:00")].fire = {at("10:25:00"), at("10:26:00"), fire_kind::backfill, fire_outcome::expected, false};
+  BOOST_TEST(l.look("10:26:00") == "hold 10:25");
   l.end_all();
-  BOOST_TEST(l.look("10:07:00") == "fire 04:00");
+  BOOST_TEST(l.look("10:27:00") == "fire 10:20");
 }
 
 /// Leaders that come and go, commits that are lost, clocks that jump, pauses, and tasks that end when they like.
