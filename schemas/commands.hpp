@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -36,8 +37,9 @@ struct task_add {
   task_id retry_of;      ///< The terminal task that this one repeats.
   /// Not more than so many tasks of the mode with this key are worked on at once (`modes.MODE.per_key`, 1 by default).
   std::string concurrency_key;
+  run_id run;  ///< The run that adds it, of the sender. Empty: none.
   CADRE_FIELDS(id, mode, agent, title, payload, priority, draft, run_after, deadline, depends_on, idempotency_key,
-               schedule, retry_of, concurrency_key)
+               schedule, retry_of, concurrency_key, run)
 };
 
 /// Cancels a task: it becomes `stale`; a run of it is told to stop. Cancelling a terminal task changes nothing.
@@ -411,6 +413,11 @@ struct command {
   epoch incarnation = 0;
   command_body body;
 };
+
+/// One with an id of its own, of a sender that has no epoch.
+inline command make_command(std::string from, command_body body) {
+  return {new_id<command_id>(), std::move(from), 0, std::move(body)};
+}
 
 /// How a command ended.
 enum class outcome_status : std::uint8_t {

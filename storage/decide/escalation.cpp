@@ -217,12 +217,19 @@ result<void> snooze(escalation_step& s, const wish& wanted, timestamp now) {
 
 }  // namespace
 
-escalation_step raise_escalation(const org_view& org, const agent_path& origin, bool can_retry, timestamp now) {
+escalation_step raise_escalation(const org_view& org, const agent_path& origin, bool can_retry, timestamp now,
+                                 const agent_path& above_agent) {
   escalation_step s;
-  const auto self = org(origin);
-  const auto manager = self ? self->manager : origin.parent();
-  hand_to(org, s, manager.empty() ? origin : manager, {hop_action::raised, {}, "raised by " + origin.text, {}},
-          can_retry, now);
+  auto at = above(org(origin), origin);
+  if (at.empty()) at = origin;
+  std::string reason = "raised by " + origin.text;
+  if (!above_agent.empty()) {
+    auto least = above(org(above_agent), above_agent);
+    if (least.empty()) least = above_agent;
+    if (at != least && !least.is_below(at)) at = std::move(least);
+    reason += ", in a task of an investigation that " + above_agent.text + " had";
+  }
+  hand_to(org, s, std::move(at), {hop_action::raised, {}, std::move(reason), {}}, can_retry, now);
   return s;
 }
 
@@ -248,6 +255,16 @@ escalation_step investigation_over(const org_view& org, const standing& before, 
   if (!climbs(before) || before.snoozed) return s;
   s.hops.push_back({hop_action::undecided, before.holder, why, before.holder.text});
   apply_or_pass_up(org, s, before.holder.text + " did not decide: " + why, can_retry, now);
+  return s;
+}
+
+escalation_step errand_failed(const org_view& org, const standing& before, const std::string& why, bool can_retry,
+                              timestamp now) {
+  escalation_step s;
+  s.after = before;
+  if (before.status == escalation_status::resolved) return s;
+  s.hops.push_back({hop_action::undecided, before.holder, why, before.holder.text});
+  if (climbs(before) && !before.snoozed) pass_up(org, s, why, {}, can_retry, now);
   return s;
 }
 

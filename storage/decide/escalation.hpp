@@ -17,7 +17,8 @@
 ///
 /// It can't go round for ever: policies move it to one above its holder alone; what agents may do beside that
 /// (delegate, snooze) is counted, `agent_moves_max` in all; and after `hops_max` hops, whoever made them, its next move
-/// is into the inbox.
+/// is into the inbox. Nor does it come again as another one for ever: what comes of the tasks that its investigations
+/// add is its own, and after it is settled begins above whoever held it.
 namespace cadre::storage::decide {
 
 constexpr std::int64_t hops_max = 200;
@@ -87,8 +88,10 @@ struct escalation_step {
 };
 
 /// A new problem of `origin`: to its manager, or into the inbox if it is the ceo itself. `can_retry`: it has a task
-/// that failed and that no policy ran again before.
-escalation_step raise_escalation(const org_view& org, const agent_path& origin, bool can_retry, timestamp now);
+/// that failed and that no policy ran again before. `above`: it came up in a task that an investigation added, and so
+/// high the escalation of that got: this one begins above, so that no chain of them is longer than the tree is high.
+escalation_step raise_escalation(const org_view& org, const agent_path& origin, bool can_retry, timestamp now,
+                                 const agent_path& above = {});
 
 /// The holder's time is over: his policy applies. `escalate` passes it up. `resolve` settles it, with a note. `retry`
 /// runs the task again as a new one and settles this escalation; where that can't be done, or was done before, it is
@@ -100,6 +103,12 @@ escalation_step escalation_due(const org_view& org, const standing& before, bool
 /// happens unless it is open, awake and outside the inbox.
 escalation_step investigation_over(const org_view& org, const standing& before, const std::string& why, bool can_retry,
                                    timestamp now);
+
+/// A task that an investigation of it added came to nothing (`why`): its holder had his turn, so it is passed up
+/// whatever his policy is. In the inbox, acknowledged or asleep it stays where it is, with a hop that says so. Nothing
+/// happens if it is resolved.
+escalation_step errand_failed(const org_view& org, const standing& before, const std::string& why, bool can_retry,
+                              timestamp now);
 
 /// A person has seen it: it stays where it is and climbs no more. Nothing happens unless it is open.
 escalation_step acknowledge_escalation(const standing& before, const std::string& by, const std::string& note);

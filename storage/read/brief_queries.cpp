@@ -170,6 +170,14 @@ std::vector<std::pair<std::string, query>> brief_parts(const std::string& compan
         "FROM cadre.escalation, (SELECT coalesce(" +
             std::string{last_seen} + ", '-infinity') AS at OFFSET 0) seen WHERE company = $1",
         mine}},
+      // What no person saw: policies without a time to investigate. With the rows of the last hour before.
+      {"settled_at_once",
+       {std::string{"SELECT e.problem, e.origin, sum(e.count)::bigint AS times, count(*) OVER () AS total FROM "
+                    "cadre.escalation e, (SELECT "} +
+            since() +
+            " AS at OFFSET 0) seen WHERE e.company = $1 AND e.counts_until > seen.at AND e.last_at > seen.at GROUP BY "
+            "e.problem, e.origin ORDER BY sum(e.count) DESC, e.problem COLLATE \"C\", e.origin COLLATE \"C\" LIMIT 20",
+        mine}},
       {"decisions", decisions(mine)},
       // What the next brief compares with.
       {"decision_counts",

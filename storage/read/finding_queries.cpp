@@ -311,4 +311,15 @@ query watched_schedules(const std::string& company, const std::string& agents) {
       {company, agents}};
 }
 
+query watch_places(const std::string& company, const std::string& agents) {
+  return {
+      "SELECT (SELECT l.node FROM cadre.leader l JOIN cadre.fence f ON f.company = l.company AND f.epoch = l.epoch "
+      "WHERE l.company = $1 AND l.ended_at IS NULL) AS leader, "
+      "(SELECT coalesce(json_agg(n.name ORDER BY n.name), '[]') FROM cadre.node n WHERE n.company = $1 AND "
+      "n.state = 'up' AND NOT n.retired) AS nodes, "
+      "(SELECT coalesce(json_object_agg(a.path, a.node), '{}') FROM cadre.agent a WHERE a.company = $1 AND "
+      "a.path = ANY ($2::text[]) AND a.state = 'running' AND a.node IS NOT NULL AND NOT a.retired) AS homes",
+      {company, agents}};
+}
+
 }  // namespace cadre::storage::queries

@@ -34,4 +34,8 @@ query findings(const std::string& company, bool cleared, std::int64_t limit);
 /// missed: name, agent, cron, tz, planned_until, since, paused, fires. See actors/findings/watch_rules.
 query watched_schedules(const std::string& company, const std::string& agents);
 
+/// One row: `leader`, the node that leads now, null if none does; `nodes` that are up; and of `agents` (a Postgres
+/// array) those that run, as an object of path to node, `homes`.
+query watch_places(const std::string& company, const std::string& agents);
+
 }  // namespace cadre::storage::queries

@@ -47,7 +47,8 @@ parameters task_page_values(const std::string& company, const task_filter& f) {
 constexpr auto escalation_columns =
     "e.id, e.problem, e.severity, e.origin, e.holder, e.status, e.in_inbox, e.count, e.cause_code, e.cause, e.task, "
     "e.output, e.due_at, e.raised_at, e.last_at, e.resolved_at, e.resolved_by, e.note, "
-    "CASE WHEN e.snoozed_until = e.due_at THEN e.snoozed_until END AS snoozed_until, e.investigation";
+    "CASE WHEN e.snoozed_until = e.due_at THEN e.snoozed_until END AS snoozed_until, e.investigation, "
+    "nullif(e.errands, '{}') AS errands, e.counts_until";
 
 /// Turns a prefix into the one escalation it names; none if it is ambiguous.
 constexpr auto escalation_by_prefix =

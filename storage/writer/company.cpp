@@ -164,7 +164,7 @@ void recall(pg::session& db, memory& m, timestamp now) {
   recall_nodes(db, m, now);
   recall_runs(db, m, now);
   recall_fires(db, m);
-  recall_problems(db, m);
+  recall_problems(db, m, now);
   m.has_dependencies =
       !db.run("SELECT 1 FROM cadre.task_dependency WHERE company = $1 LIMIT 1", m.company.name).empty();
   m.last_created = m.run_after_looked_at = now;

@@ -23,17 +23,12 @@ std::string absence_of(const unit& u, const agent_path& path) {
   return {};
 }
 
-void perform_retry(unit& u, const escalation_facts& e, const decide::escalation_step& step, const agent_path& by) {
-  const auto again = run_again(u, by.text, e.task, named_id<task_id>("retry:" + e.id.text), step.retry_by);
-  if (!again) throw rejection{again.error()};
-}
-
-/// What is settled may come up again as a new problem.
+/// What is settled may come up again as a new problem; but for what was settled as it was raised.
 void close_problem(unit& u, const escalation_id& id) {
   const auto fingerprint = u.mem.problems.fingerprint_of(id);
-  if (fingerprint.empty()) return;
-  u.on_rollback(
-      [&mem = u.mem, fingerprint, old = *u.mem.problems.find(fingerprint)] { mem.problems.add(fingerprint, old); });
+  const auto* problem = u.mem.problems.find(fingerprint);
+  if (problem == nullptr || !problem->is_open()) return;
+  u.on_rollback([&mem = u.mem, fingerprint, old = *problem] { mem.problems.add(fingerprint, old); });
   u.mem.problems.remove(id);
 }
 
@@ -134,6 +129,11 @@ void write_hop(unit& u, const escalation_facts& e, const decide::hop& hop, const
   owe_hop(u, e.id, e.at, hop, hop_id);
 }
 
+void run_its_task_again(unit& u, const escalation_facts& e, const decide::escalation_step& step, const agent_path& by) {
+  const auto again = run_again(u, by.text, e.task, named_id<task_id>("retry:" + e.id.text), step.retry_by);
+  if (!again) throw rejection{again.error()};
+}
+
 void follow(unit& u, const escalation_facts& e, const decide::escalation_step& step, const std::string& first_id,
             const agent_path& by) {
   bool first = true;
@@ -143,7 +143,7 @@ void follow(unit& u, const escalation_facts& e, const decide::escalation_step& s
   }
   if (e.at.status == escalation_status::open) u.mem.due_at(e.at.due);
   if (e.at.status == escalation_status::resolved) close_problem(u, e.id);
-  if (step.retry) perform_retry(u, e, step, by);
+  if (step.retry) run_its_task_again(u, e, step, by);
   if (step.investigate) begin_investigation(u, e);
 }
 

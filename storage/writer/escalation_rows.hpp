@@ -47,6 +47,10 @@ bool can_retry(unit& u, const task_id& task);
 /// Writes one hop, numbered, with its event. `id`: of the hop; empty: a new one.
 void write_hop(unit& u, const escalation_facts& e, const decide::hop& hop, const std::string& id);
 
+/// Has the task of an escalation, or of a raise by its id, run again as the step wants; once, however often it is
+/// asked. `by`: who is said to want it. Throws a rejection if it can't run again.
+void run_its_task_again(unit& u, const escalation_facts& e, const decide::escalation_step& step, const agent_path& by);
+
 /// Writes what a step made of a new escalation, whose row is there: hops, the retry, the investigation. `by`: who is
 /// said to have the task run again.
 void follow(unit& u, const escalation_facts& e, const decide::escalation_step& step, const std::string& first_id,

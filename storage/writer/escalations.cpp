@@ -3,6 +3,7 @@
 #include "schemas/text.hpp"
 #include "storage/writer/escalation_rows.hpp"
 #include "storage/writer/handlers.hpp"
+#include "storage/writer/investigations.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -17,6 +18,8 @@ namespace {
 constexpr std::size_t cause_bytes_told = 300;
 /// Raises that a row remembers to have counted, for repeats that come after a takeover.
 constexpr std::size_t raises_kept_max = 1'000;
+/// What was settled as it was raised counts its like for so long; what comes later is a new escalation.
+constexpr auto settled_counts_for = std::chrono::hours{1};
 
 struct raise_request {
   const escalation_raise& body;
@@ -24,6 +27,7 @@ struct raise_request {
   std::function<nlohmann::json()> find_evidence;
   bool may_fold = true;
   bool may_be_repeated = true;  ///< By its sender: the writer's own findings are told once.
+  agent_path above = {};        ///< Nobody below or beside him gets it as new.
 };
 
 std::string fingerprint_of(const escalation_raise& body) {
@@ -53,12 +57,35 @@ std::optional<applied> find_earlier(unit& u, const escalation_id& raise) {
   return applied{rows[0][1].as<std::int64_t>(), rows[0][0].as<std::string>()};
 }
 
-/// Counts a raise of a problem that is open. No statement, but for a raise that was made before the problem came up: it
-/// may be the repeat of one that is settled.
+bool is_settled(const decide::escalation_step& step) {
+  return step.after.status == escalation_status::resolved;
+}
+
+/// What would become of it as a new escalation. Whether its task can run again costs a statement: asked only if the
+/// answer matters.
+decide::escalation_step first_step(unit& u, const escalation_raise& body, const agent_path& above) {
+  const auto org = org_of(u);
+  const auto step = decide::raise_escalation(org, body.origin, !body.task.empty(), u.now, above);
+  if (!step.retry || can_retry(u, body.task)) return step;
+  return decide::raise_escalation(org, body.origin, false, u.now, above);
+}
+
+/// A problem that is settled counts what would be settled just so.
+bool counts(const unit& u, const open_problem& p, const decide::escalation_step& step) {
+  return p.is_open() || (u.now < p.counts_until && is_settled(step));
+}
+
+/// The answer to the repeat of a raise that is this problem, or was counted into one that is known.
+std::optional<applied> find_counted(const unit& u, const open_problem& p, const raise_request& r) {
+  if (p.id != r.body.id && !u.mem.problems.remembers(r.body.id)) return std::nullopt;
+  return applied{p.count, p.id.text};
+}
+
+/// Counts a raise of a problem that is known. No statement, but for a raise that was made before the problem came up:
+/// it may be the repeat of one that is settled.
 applied count_again(unit& u, const std::string& fingerprint, open_problem& p, const raise_request& r,
                     nlohmann::json folded = {}) {
-  auto& problems = u.mem.problems;
-  if (p.id == r.body.id || problems.remembers(r.body.id)) return {p.count, p.id.text};
+  if (auto counted = find_counted(u, p, r)) return *counted;
   if (const auto made = made_at(r.body.id); r.may_be_repeated && (!made || *made < p.made_at))
     if (auto earlier = find_earlier(u, r.body.id)) return *earlier;
   u.on_rollback([&mem = u.mem, fingerprint, raise = r.body.id, count = p.count, level = p.level] {
@@ -71,14 +98,42 @@ applied count_again(unit& u, const std::string& fingerprint, open_problem& p, co
   const bool worse = r.body.level > p.level;
   ++p.count;
   p.level = std::max(p.level, r.body.level);
-  problems.remember(r.body.id);
+  u.mem.problems.remember(r.body.id);
   u.repeats.push_back({p.id, r.body.id, r.body.level, beginning(r.body.cause.message), r.by, std::move(folded), worse});
   return {p.count, p.id.text};
 }
 
-applied raise_anew(unit& u, const std::string& fingerprint, const raise_request& r, std::set<std::string> folded = {}) {
+/// Counts a raise that is settled as it comes. Each has its own task, which runs again if the policy says so.
+applied count_settled(unit& u, const std::string& fingerprint, open_problem& p, const raise_request& r,
+                      const decide::escalation_step& step) {
+  const auto before = p.count;
+  const auto answer = count_again(u, fingerprint, p, r);
+  if (!step.retry || p.count == before) return answer;
+  escalation_facts one;
+  one.id = r.body.id;
+  one.task = r.body.task;
+  run_its_task_again(u, one, step, step.after.holder);
+  return answer;
+}
+
+void remember(unit& u, const std::string& fingerprint, const escalation_facts& e, timestamp counts_until,
+              std::set<std::string> folded) {
+  open_problem p;
+  p.id = e.id;
+  p.origin = e.origin;
+  p.level = e.level;
+  p.made_at = made_at(e.id).value_or(u.now);
+  p.more = !folded.empty();
+  p.folded = std::move(folded);
+  p.counts_until = counts_until;
+  u.on_rollback([&mem = u.mem, id = e.id] { mem.problems.remove(id); });
+  u.mem.problems.forget_settled(u.now);
+  u.mem.problems.add(fingerprint, std::move(p));
+}
+
+applied raise_anew(unit& u, const std::string& fingerprint, const raise_request& r, const decide::escalation_step& step,
+                   std::set<std::string> folded = {}) {
   const auto& body = r.body;
-  const auto step = decide::raise_escalation(org_of(u), body.origin, can_retry(u, body.task), u.now);
   escalation_facts e;
   e.id = body.id;
   e.origin = body.origin;
@@ -88,38 +143,39 @@ applied raise_anew(unit& u, const std::string& fingerprint, const raise_request&
   e.task = body.task;
   e.output = body.output;
   e.at = step.after;
-  const bool resolved = e.at.status == escalation_status::resolved;
+  const bool resolved = is_settled(step);
+  const auto counts_until = resolved ? u.now + settled_counts_for : timestamp{};
   const auto evidence = r.find_evidence ? json_text{dump(r.find_evidence())} : body.evidence;
   u.db.run(
       "INSERT INTO cadre.escalation (company, id, origin, problem, fingerprint, severity, cause_code, cause, evidence, "
-      "task, output, status, holder, in_inbox, due_at, resolved_at, resolved_by, note) VALUES ($1, $2::uuid, $3, $4, "
-      "$5, $6, $7, $8, $9::jsonb, $10::uuid, $11::uuid, $12, $13, $14::boolean, $15::timestamptz, "
-      "CASE WHEN $16::boolean THEN clock_timestamp() END, $17, $18)",
+      "task, output, status, holder, in_inbox, due_at, resolved_at, resolved_by, note, counts_until) VALUES ($1, "
+      "$2::uuid, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::uuid, $11::uuid, $12, $13, $14::boolean, $15::timestamptz, "
+      "CASE WHEN $16::boolean THEN clock_timestamp() END, $17, $18, $19::timestamptz)",
       u.company(), e.id, body.origin, body.problem, fingerprint, e.level, e.cause.code, clean_text(e.cause.message),
       evidence, body.task, body.output, e.at.status, e.at.holder, e.at.in_inbox, e.at.due, resolved,
-      pg::or_null{step.resolved_by}, pg::or_null{step.note});
-  if (!resolved) {
-    open_problem p;
-    p.id = e.id;
-    p.origin = e.origin;
-    p.level = e.level;
-    p.made_at = made_at(body.id).value_or(u.now);
-    p.more = !folded.empty();
-    p.folded = std::move(folded);
-    u.on_rollback([&mem = u.mem, id = e.id] { mem.problems.remove(id); });
-    u.mem.problems.add(fingerprint, std::move(p));
-  }
+      pg::or_null{step.resolved_by}, pg::or_null{step.note}, counts_until);
+  remember(u, fingerprint, e, counts_until, std::move(folded));
   follow(u, e, step, body.id.text, e.at.holder);
   return {1, e.id.text};
 }
 
-/// Its origin has so many problems open that this one gets no place of its own.
+/// Its origin has so many problems that this one gets no place of its own.
 applied fold(unit& u, const std::string& fingerprint, const raise_request& r) {
   const auto& body = r.body;
   const auto name = fingerprint_of_more(body.origin);
   const auto cause = beginning(body.cause.message);
   const nlohmann::json line{{"problem", body.problem}, {"fingerprint", fingerprint}, {"cause", cause}};
-  if (auto* more = u.mem.problems.find(name)) {
+  escalation_raise all;
+  all.id = body.id;
+  all.origin = body.origin;
+  all.problem = and_more;
+  all.level = body.level;
+  all.cause.code = body.cause.code;
+  const auto step = first_step(u, all, r.above);
+  all.cause.message = "more than " + std::to_string(open_problems::per_origin_max) + " problems of " +
+                      body.origin.text + (is_settled(step) ? " were settled at once" : " are open") +
+                      "; further ones are counted here, the first: " + body.problem + ": " + cause;
+  if (auto* more = u.mem.problems.find(name); more != nullptr && counts(u, *more, step)) {
     const bool listed = more->folded.size() >= open_problems::folded_max || more->folded.count(fingerprint) > 0;
     const auto counted = more->count;
     const auto answer = count_again(u, name, *more, r, listed ? nlohmann::json{} : line);
@@ -130,26 +186,39 @@ applied fold(unit& u, const std::string& fingerprint, const raise_request& r) {
     more->folded.insert(fingerprint);
     return answer;
   }
-  escalation_raise all;
-  all.id = body.id;
-  all.origin = body.origin;
-  all.problem = and_more;
-  all.level = body.level;
-  all.cause.code = body.cause.code;
-  all.cause.message = "more than " + std::to_string(open_problems::per_origin_max) + " problems of " +
-                      body.origin.text + " are open; further ones are counted here, the first: " + body.problem + ": " +
-                      cause;
+  if (auto earlier = find_earlier(u, body.id)) return *earlier;
   all.evidence.text = dump(nlohmann::json{{"folded", nlohmann::json::array({line})}});
-  return raise_anew(u, name, {all, r.by, {}}, {fingerprint});
+  return raise_anew(u, name, {all, r.by, {}}, step, {fingerprint});
 }
 
 applied raise(unit& u, const raise_request& r) {
   const auto fingerprint = fingerprint_of(r.body);
-  if (auto* open = u.mem.problems.find(fingerprint)) return count_again(u, fingerprint, *open, r);
-  const bool folds = r.may_fold && !u.mem.problems.has_room(r.body.origin);
-  if (folds && u.mem.problems.find(fingerprint_of_more(r.body.origin)) != nullptr) return fold(u, fingerprint, r);
+  auto* known = u.mem.problems.find(fingerprint);
+  if (known != nullptr && known->is_open()) return count_again(u, fingerprint, *known, r);
+  if (known != nullptr)
+    if (auto counted = find_counted(u, *known, r)) return *counted;
+  const auto step = first_step(u, r.body, r.above);
+  if (known != nullptr && counts(u, *known, step)) return count_settled(u, fingerprint, *known, r, step);
+  if (r.may_fold && !u.mem.problems.has_room(r.body.origin, is_settled(step))) return fold(u, fingerprint, r);
   if (auto earlier = find_earlier(u, r.body.id)) return *earlier;
-  return folds ? fold(u, fingerprint, r) : raise_anew(u, fingerprint, r);
+  return raise_anew(u, fingerprint, r, step);
+}
+
+/// A failure of an errand, as a step of the escalation that it belongs to: the first of each task passes that up,
+/// others are counted. False: that is settled already, or nothing failed.
+bool tell_errand_failed(unit& u, const escalation_facts& e, const finding& f, const raise_request& r) {
+  if (!f.failed() || e.at.status == escalation_status::resolved) return false;
+  if (f.task_ended) {
+    const auto why = "task " + f.task.text + ", which its investigation added, came to nothing: " + f.problem + " of " +
+                     f.origin.text + ": " + beginning(f.cause.message);
+    write_step(u, e, decide::errand_failed(org_of(u), e.at, why, can_retry(u, e.task), u.now), {});
+    return true;
+  }
+  const auto fingerprint = u.mem.problems.fingerprint_of(e.id);
+  auto* problem = u.mem.problems.find(fingerprint);
+  if (problem == nullptr) return false;
+  count_again(u, fingerprint, *problem, r);
+  return true;
 }
 
 /// The raises of one problem that wait to be written.
@@ -205,7 +274,14 @@ void raise(unit& u, const finding& f) {
   if (!f.find_evidence) body.evidence.text = dump(f.evidence);
   body.task = f.task;
   body.output = f.output;
-  raise(u, raise_request{body, f.origin.text, f.find_evidence, f.from_program, false});
+  raise_request r{body, f.origin.text, f.find_evidence, f.from_program, false};
+  if (const auto of = escalation_of_errand(u, f.task)) {
+    const bool told = tell_errand_failed(u, *of, f, r);
+    if (f.failed()) end_errand(u, f.task);
+    if (told) return;
+    r.above = highest_holder(u, *of);
+  }
+  raise(u, r);
 }
 
 void write_repeats(unit& u) {
@@ -229,17 +305,19 @@ void write_repeats(unit& u) {
   u.repeats_written = u.repeats.size();
 }
 
-void recall_problems(pg::session& db, memory& m) {
+void recall_problems(pg::session& db, memory& m, timestamp now) {
   m.problems.clear();
   m.investigations.clear();
+  m.errands.clear();
   const auto rows = db.run(
       "SELECT id::text, fingerprint, origin, problem, count, severity, "
       "(extract(epoch FROM raised_at) * 1000000)::bigint, coalesce(investigation::text, ''), "
       "coalesce((extract(epoch FROM due_at) * 1000000)::bigint, 0), "
       "CASE WHEN problem = $2 THEN coalesce(evidence ->> 'folded', '[]') ELSE '[]' END, "
-      "CASE WHEN last_at > clock_timestamp() - interval '1 hour' THEN counted::text ELSE '{}' END "
-      "FROM cadre.escalation WHERE company = $1 AND status <> 'resolved'",
-      m.company.name, and_more);
+      "CASE WHEN last_at > clock_timestamp() - interval '1 hour' THEN counted::text ELSE '{}' END, "
+      "coalesce((extract(epoch FROM counts_until) * 1000000)::bigint, 0) FROM cadre.escalation WHERE company = $1 "
+      "AND (status <> 'resolved' OR counts_until > $3::timestamptz) ORDER BY counts_until, id",
+      m.company.name, and_more, now);
   for (const auto& row : rows) {
     open_problem p;
     p.id.text = row[0].as<std::string>();
@@ -248,6 +326,7 @@ void recall_problems(pg::session& db, memory& m) {
     p.count = row[4].as<std::int64_t>();
     from_text(row[5].as<std::string>(), p.level);
     p.made_at = made_at(p.id).value_or(timestamp{row[6].as<std::int64_t>()});
+    p.counts_until.us = row[11].as<std::int64_t>();
     if (const auto task = row[7].as<std::string>(); !task.empty())
       m.investigations[task_id{task}] = {p.id, {row[8].as<std::int64_t>()}};
     for (const auto& line : parse_or_null(row[9].as<std::string>())) p.folded.insert(line.value("fingerprint", ""));
@@ -259,6 +338,10 @@ void recall_problems(pg::session& db, memory& m) {
     }
     m.problems.add(row[1].as<std::string>(), std::move(p));
   }
+  for (const auto& row : db.run("SELECT unnest(errands)::text, id::text FROM cadre.escalation WHERE company = $1 AND "
+                                "errands <> '{}'",
+                                m.company.name))
+    m.errands[task_id{row[0].as<std::string>()}].text = row[1].as<std::string>();
 }
 
 void watch_unplaced_agents(unit& u, timestamp at) {

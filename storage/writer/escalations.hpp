@@ -31,7 +31,12 @@ struct finding {
   /// In place of `evidence`, where it costs something: asked only if the problem is new.
   std::function<nlohmann::json()> find_evidence;
   bool from_program = false;  ///< Its name is a program's choice, so there may be any number of them.
+  bool task_ended = false;    ///< It is that the task failed for good.
+
+  /// Of its task: by its last run, or by one auditor after another.
+  [[nodiscard]] bool failed() const { return task_ended || cause.code == errc::audit_failed; }
 };
+/// If its task is an errand of an escalation that is not settled, the failure is a step of that: it is passed up.
 void raise(unit& u, const finding& f);
 
 /// Raises agents that none of their nodes can run for longer than the fleet's lease, once per wait, and resolves that

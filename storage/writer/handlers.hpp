@@ -63,8 +63,9 @@ void look_ahead(unit& u);
 /// Reads all of memory but the company. Not inside a transaction of commands.
 void recall(pg::session& db, memory& m, timestamp now);
 
-/// Reads which problems are open, what was counted of them lately, and which are being looked into. A part of `recall`.
-void recall_problems(pg::session& db, memory& m);
+/// Reads which problems are open or were settled as they were raised, what was counted of them lately, and which are
+/// being looked into. A part of `recall`.
+void recall_problems(pg::session& db, memory& m, timestamp now);
 
 /// Reads the agents' epochs and states alone: after a reload of the config.
 void recall_agents(pg::session& db, memory& m);

@@ -6,6 +6,8 @@
 #include "storage/writer/lookups.hpp"
 #include "storage/writer/tasks.hpp"
 
+#include <algorithm>
+
 namespace cadre::storage::writer {
 
 namespace {
@@ -14,6 +16,8 @@ namespace {
 constexpr std::int64_t evidence_told_bytes_max = 256 << 10;
 constexpr std::int64_t hops_in_payload_max = 20;
 constexpr std::size_t decided_note_bytes_max = 1'000;
+/// Of one escalation, going on at once.
+constexpr std::size_t errands_max = 100;
 
 nlohmann::json payload_of(unit& u, const escalation_facts& e) {
   const auto row = u.db.run(
@@ -110,6 +114,62 @@ void end_investigation(unit& u, const task_id& task, const std::string& why) {
 
 bool is_investigation(const unit& u, const task_id& task) {
   return !u.mem.investigations.empty() && u.mem.investigations.count(task) > 0;
+}
+
+result<escalation_id> errand_of(const unit& u, const std::string& from, const task_add& body,
+                                const std::function<std::size_t(const escalation_id&)>& more) {
+  if (body.run.empty() || (u.mem.investigations.empty() && u.mem.errands.empty())) return escalation_id{};
+  const auto run = u.mem.runs.find(body.run);
+  if (run == u.mem.runs.end() || run->second.agent.text != from) return escalation_id{};
+  escalation_id of;
+  if (const auto found = u.mem.investigations.find(run->second.task); found != u.mem.investigations.end())
+    of = found->second.escalation;
+  else if (const auto errand = u.mem.errands.find(run->second.task); errand != u.mem.errands.end())
+    of = errand->second;
+  if (of.empty()) return of;
+  const auto going_on =
+      std::count_if(u.mem.errands.begin(), u.mem.errands.end(), [&](const auto& e) { return e.second == of; });
+  if (static_cast<std::size_t>(going_on) + more(of) >= errands_max)
+    return fail(errc::refused, "escalation " + of.text + " has " + std::to_string(errands_max) +
+                                   " tasks going on that its investigations added; no more before one is over");
+  return of;
+}
+
+void begin_errand(unit& u, const task_id& task, const escalation_id& escalation) {
+  u.on_rollback([&mem = u.mem, task] { mem.errands.erase(task); });
+  u.mem.errands[task] = escalation;
+  u.db.run("UPDATE cadre.escalation SET errands = errands || $3::uuid WHERE company = $1 AND id = $2::uuid",
+           u.company(), escalation, task);
+}
+
+void end_errand(unit& u, const task_id& task) {
+  const auto found = u.mem.errands.find(task);
+  if (found == u.mem.errands.end()) return;
+  const auto due = u.db.run(
+      "SELECT 1 FROM cadre.output o JOIN cadre.audit_due d ON d.company = o.company AND d.output = o.id "
+      "WHERE o.company = $1 AND o.task = $2::uuid LIMIT 1",
+      u.company(), task);
+  if (!due.empty()) return;
+  const auto of = found->second;
+  u.on_rollback([&mem = u.mem, task, of] { mem.errands[task] = of; });
+  u.mem.errands.erase(found);
+  u.db.run("UPDATE cadre.escalation SET errands = array_remove(errands, $3::uuid) WHERE company = $1 AND id = $2::uuid",
+           u.company(), of, task);
+}
+
+std::optional<escalation_facts> escalation_of_errand(unit& u, const task_id& task) {
+  if (u.mem.errands.empty()) return std::nullopt;
+  const auto found = u.mem.errands.find(task);
+  if (found == u.mem.errands.end()) return std::nullopt;
+  return find_escalation(u, escalation_id{found->second});
+}
+
+agent_path highest_holder(unit& u, const escalation_facts& e) {
+  const auto rows = u.db.run(
+      "SELECT holder FROM cadre.escalation_hop WHERE company = $1 AND escalation = $2::uuid "
+      "ORDER BY array_length(string_to_array(holder, '.'), 1), hop LIMIT 1",
+      u.company(), e.id);
+  return rows.empty() ? e.at.holder : agent_path{rows[0][0].as<std::string>()};
 }
 
 void investigation_ended(unit& u, const task_id& task, const failure& why) {

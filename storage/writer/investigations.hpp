@@ -3,10 +3,12 @@
 #include "storage/writer/escalation_rows.hpp"
 #include "storage/writer/unit.hpp"
 
+#include <functional>
+#include <optional>
 #include <string>
 
 /// An escalation that the agent of its holder looks into: a task with the evidence, one at a time per escalation. Its
-/// failure is a hop with the reason and never a problem of its own.
+/// failure is a hop with the reason and never a problem of its own. And the tasks that it adds.
 namespace cadre::storage::writer {
 
 /// Adds the task for the holder's agent. If it can't be added, he holds the escalation until his time is over.
@@ -17,6 +19,24 @@ void end_investigation(unit& u, const task_id& task, const std::string& why);
 
 /// True for the task of an investigation that is under way.
 bool is_investigation(const unit& u, const task_id& task);
+
+/// A task that the run of an investigation adds is an errand of its escalation, and so is one that the run of an errand
+/// adds: what goes wrong with it goes to that escalation, and is never looked into beneath it.
+
+/// The escalation that a task will belong to which `from` wants to add; empty for most. `more`: errands of it that are
+/// about to be added beside. Errors: refused, if too many of them go on.
+result<escalation_id> errand_of(const unit& u, const std::string& from, const task_add& body,
+                                const std::function<std::size_t(const escalation_id&)>& more);
+
+/// Notes that the task was added. `end_errand`: that it is over, unless somebody still has to give a verdict about it.
+void begin_errand(unit& u, const task_id& task, const escalation_id& escalation);
+void end_errand(unit& u, const task_id& task);
+
+/// The escalation that a task belongs to; nothing for most.
+std::optional<escalation_facts> escalation_of_errand(unit& u, const task_id& task);
+
+/// The highest in the tree who ever held it.
+agent_path highest_holder(unit& u, const escalation_facts& e);
 
 /// The task is over: what its run decided happens, or the holder's policy if that came to nothing. `why.code` is none
 /// if its run succeeded.

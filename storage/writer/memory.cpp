@@ -8,21 +8,9 @@ namespace cadre::storage::writer {
 
 namespace {
 
-/// The brief's cron as a schedule. One that is not written before the next is due is given up for it.
-config::schedule schedule_of(const config::company& company) {
-  config::schedule s;
-  s.name = brief_schedule;
-  s.agent = company.agents.front().path;
-  s.cron = company.brief->cron;
-  s.tz = company.brief->tz;
-  s.watcher = company.brief->watcher;
-  s.overlap = config::overlap_policy::cancel_other;
-  return s;
-}
-
 std::vector<scheduled> schedules_of(const config::company& company) {
   auto rules = company.schedules;
-  if (company.brief && !company.agents.empty()) rules.push_back(schedule_of(company));
+  if (auto brief = company.schedule_of_brief()) rules.push_back(std::move(*brief));
   std::vector<scheduled> all;
   for (auto& rule : rules) {
     auto moments = config::calendar::make(rule);

@@ -55,9 +55,6 @@ struct node_view {
   std::map<agent_path, seat> seats;
 };
 
-/// The name that the brief's cron goes by; config/load reserves it.
-inline constexpr const char* brief_schedule = "brief";
-
 /// A schedule of the config, the brief's among them.
 struct scheduled {
   config::schedule rule;
@@ -111,6 +108,8 @@ struct memory {
   std::set<agent_path> paused_agents;
   open_problems problems;
   std::unordered_map<task_id, investigation> investigations;  ///< Under way; one per escalation at most.
+  /// Tasks that investigations added, or tasks of theirs, and that are not over; and the escalations they belong to.
+  std::unordered_map<task_id, escalation_id> errands;
   agent_path last_served;                   ///< Who was given a task last: the next turn begins after it.
   timestamp last_created;                   ///< Of a task: no two of one reign have the same.
   std::optional<timestamp> next_run_after;  ///< The earliest that may be due; too early is harmless.

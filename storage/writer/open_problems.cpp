@@ -9,14 +9,19 @@ open_problem* open_problems::find(const std::string& fingerprint) {
   return found == by_fingerprint_.end() ? nullptr : &found->second;
 }
 
-bool open_problems::has_room(const agent_path& origin) const {
+bool open_problems::has_room(const agent_path& origin, bool settled) const {
   const auto found = of_origin_.find(origin);
-  return found == of_origin_.end() || found->second < per_origin_max;
+  return found == of_origin_.end() || (settled ? found->second.settled : found->second.open) < per_origin_max;
 }
 
 void open_problems::add(const std::string& fingerprint, open_problem problem) {
+  if (const auto* old = find(fingerprint)) remove(escalation_id{old->id});
   fingerprints_[problem.id] = fingerprint;
-  if (!problem.more) ++of_origin_[problem.origin];
+  if (!problem.is_open()) settled_order_.push_back(problem.id);
+  if (!problem.more) {
+    auto& of = of_origin_[problem.origin];
+    ++(problem.is_open() ? of.open : of.settled);
+  }
   by_fingerprint_[fingerprint] = std::move(problem);
 }
 
@@ -26,10 +31,22 @@ void open_problems::remove(const escalation_id& id) {
   const auto found = by_fingerprint_.find(named->second);
   if (!found->second.more) {
     const auto of = of_origin_.find(found->second.origin);
-    if (--of->second == 0) of_origin_.erase(of);
+    --(found->second.is_open() ? of->second.open : of->second.settled);
+    if (of->second.open + of->second.settled == 0) of_origin_.erase(of);
   }
   by_fingerprint_.erase(found);
   fingerprints_.erase(named);
+}
+
+void open_problems::forget_settled(timestamp now) {
+  while (!settled_order_.empty()) {
+    const auto oldest = settled_order_.front();
+    const auto* problem = find(fingerprint_of(oldest));
+    const bool settled = problem != nullptr && !problem->is_open();
+    if (settled && problem->counts_until > now && settled_order_.size() <= settled_max) return;
+    settled_order_.pop_front();
+    if (settled) remove(oldest);
+  }
 }
 
 void open_problems::remember(const escalation_id& raise) {

@@ -14,8 +14,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
-/// Which problems are open, by fingerprint: so that one that is raised ten thousand times costs no statement each.
-/// Pure.
+/// Which problems are open, by fingerprint: so that one that is raised ten thousand times costs no statement each. And
+/// which were settled as they were raised, a while ago at most: ten thousand of those are one as well. Pure.
 namespace cadre::storage::writer {
 
 /// What an escalation is called that counts those of its origin for which there is no room.
@@ -29,9 +29,13 @@ struct open_problem {
   timestamp made_at;             ///< When the id of its first raise was made.
   bool more = false;             ///< It is the `and_more` of its origin.
   std::set<std::string> folded;  ///< Fingerprints that it lists, with `more`.
+  timestamp counts_until;        ///< Settled as it was raised: its like are counted into it until then. Empty: open.
+
+  [[nodiscard]] bool is_open() const { return counts_until.empty(); }
 };
 
-/// As many as are open: bounded by `per_origin_max` of each agent, and by what the writer itself may find.
+/// As many as are open: bounded by `per_origin_max` of each agent, and by what the writer itself may find. Of those
+/// that are settled the same, and `settled_max` in all.
 class open_problems {
  public:
   /// Problems of one origin that programs may have open, each with a place of its own; further ones are counted
@@ -41,11 +45,17 @@ class open_problems {
   static constexpr std::size_t folded_max = 50;
   /// Raises that are known as such when they are repeated.
   static constexpr std::size_t counted_max = 20'000;
+  /// Settled ones that are known.
+  static constexpr std::size_t settled_max = 5'000;
 
   [[nodiscard]] open_problem* find(const std::string& fingerprint);
-  [[nodiscard]] bool has_room(const agent_path& origin) const;
+  /// For one more that is open, or one more that is settled.
+  [[nodiscard]] bool has_room(const agent_path& origin, bool settled = false) const;
+  /// In the place of one that is settled, if there is one with this fingerprint.
   void add(const std::string& fingerprint, open_problem problem);
   void remove(const escalation_id& id);
+  /// Removes the settled ones whose time is over, and the oldest of more than `settled_max`.
+  void forget_settled(timestamp now);
 
   /// Remembers a raise that was counted, for as long as `counted_max` others.
   void remember(const escalation_id& raise);
@@ -60,7 +70,11 @@ class open_problems {
  private:
   std::unordered_map<std::string, open_problem> by_fingerprint_;
   std::unordered_map<escalation_id, std::string> fingerprints_;
-  std::unordered_map<agent_path, std::size_t> of_origin_;  ///< But for `and_more`.
+  struct places {
+    std::size_t open = 0, settled = 0;
+  };
+  std::unordered_map<agent_path, places> of_origin_;  ///< But for `and_more`.
+  std::deque<escalation_id> settled_order_;           ///< As they were added; some of them may be gone.
   std::unordered_set<escalation_id> counted_;
   std::deque<escalation_id> counted_order_;
 };

@@ -173,6 +173,8 @@ void complete(unit& u, const std::vector<completed_run>& all) {
       raise_alerts(u, run, body->alerts);
     }
   }
+  if (!u.mem.errands.empty())
+    for (const auto& task : done) end_errand(u, task.id);
   u.mem.look_for_work = true;
 }
 

@@ -1,6 +1,7 @@
 #include "storage/writer/claims.hpp"
 #include "storage/writer/handlers.hpp"
 #include "storage/writer/id_bounds.hpp"
+#include "storage/writer/investigations.hpp"
 #include "storage/writer/lookups.hpp"
 #include "storage/writer/task_keys.hpp"
 #include "storage/writer/tasks.hpp"
@@ -33,6 +34,7 @@ struct new_task {
   std::string blocked_reason;
   agent_path blocked_on;
   timestamp created_at;
+  escalation_id errand_of;  ///< Empty for most.
 };
 
 bool ended_without_success(task_status s) {
@@ -294,6 +296,16 @@ std::vector<result<applied>> add_tasks(unit& u, const std::vector<add_request>& 
   std::vector<std::optional<std::size_t>> place;
   for (const auto& r : requests) {
     auto checked = check(u, *r.body, known);
+    if (checked) {
+      auto of = errand_of(u, r.by, *r.body, [&](const escalation_id& escalation) {
+        return static_cast<std::size_t>(
+            std::count_if(valid.begin(), valid.end(), [&](const auto& t) { return t.errand_of == escalation; }));
+      });
+      if (of)
+        checked->errand_of = std::move(*of);
+      else
+        checked = tl::unexpected{of.error()};
+    }
     place.push_back(std::nullopt);
     if (!checked) {
       // What committed before is committed, even if the org changed since.
@@ -326,7 +338,10 @@ std::vector<result<applied>> add_tasks(unit& u, const std::vector<add_request>& 
     }
   }
   insert_dependencies(u, inserted);
-  for (const auto& task : inserted) announce(u, task);
+  for (const auto& task : inserted) {
+    if (!task.errand_of.empty()) begin_errand(u, task.body->id, task.errand_of);
+    announce(u, task);
+  }
   line_up(u, inserted);
   begin_claimed(u, claims, inserted);
   return answers;

@@ -91,6 +91,7 @@ void fail_for_good(unit& u, const active_run& run, const failure& error) {
   f.problem = "run_failed";
   f.cause = error;
   f.task = run.task;
+  f.task_ended = true;
   f.find_evidence = [&u, task = run.task] {
     return nlohmann::json{{"task", task.text}, {"attempts", attempts_of(u, task)}};
   };
@@ -145,6 +146,8 @@ void move_task(unit& u, const task_id& id, task_status to, const failure& error)
     block_dependents(u, task);
     if (is_investigation(u, id)) investigation_ended(u, id, error);
   }
+  // What failed is raised first.
+  if (is_terminal(to) && to != task_status::failed) end_errand(u, id);
 }
 
 void move_tasks(unit& u, std::vector<task_facts> tasks, task_status to) {

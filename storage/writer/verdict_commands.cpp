@@ -2,6 +2,7 @@
 #include "schemas/text.hpp"
 #include "storage/writer/escalations.hpp"
 #include "storage/writer/handlers.hpp"
+#include "storage/writer/investigations.hpp"
 #include "storage/writer/promotion.hpp"
 #include "storage/writer/tasks.hpp"
 
@@ -133,8 +134,9 @@ void reject(unit& u, const verdict_add& body, const output_facts& output, const 
       "TRUE",
       u.company(), output.id);
   const auto task = find_task(u, output.task);
-  if (task && task->status == task_status::review) move_task(u, output.task, task_status::failed, cause);
   finding f;
+  f.task_ended = task && task->status == task_status::review;
+  if (f.task_ended) move_task(u, output.task, task_status::failed, cause);
   f.cause_of = "verdict:" + body.id.text;
   f.origin = output.worker;
   f.problem = "audit_failed";
@@ -190,6 +192,7 @@ result<applied> apply(unit& u, const command& c, const verdict_add& body) {
   bool promoted = false;
   if (body.passed) {
     promoted = promote_if_passed(u, *output);
+    if (!promoted) end_errand(u, output->task);  // It was failed by another auditor, if nobody has to look any more.
   } else {
     reject(u, body, *output, findings);
   }
