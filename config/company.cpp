@@ -32,4 +32,16 @@ std::vector<const agent*> company::auditors_of(const agent_path& worker) const {
   return found;
 }
 
+std::optional<schedule> company::schedule_of_brief() const {
+  if (!brief || agents.empty()) return std::nullopt;
+  schedule s;
+  s.name = brief_schedule;
+  s.agent = agents.front().path;
+  s.cron = brief->cron;
+  s.tz = brief->tz;
+  s.watcher = brief->watcher;
+  s.overlap = overlap_policy::cancel_other;
+  return s;
+}
+
 }  // namespace cadre::config

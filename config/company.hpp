@@ -198,8 +198,11 @@ struct schedule {
   timestamp ends;                                    ///< Nothing is due at it or later. Empty: open.
 };
 
-/// When the ceo's brief is written (`brief:` of the ceo). The scheduler treats it as a schedule named `brief`, which is
-/// not among `company::schedules`; no other schedule may have that name.
+/// The name of the schedule that the ceo's brief goes by; no other schedule may have it.
+inline constexpr const char* brief_schedule = "brief";
+
+/// When the ceo's brief is written (`brief:` of the ceo). The scheduler treats it as a schedule of its own, see
+/// `company::schedule_of_brief`, which is not among `company::schedules`.
 struct brief_rule {
   std::string cron;
   std::string tz = "UTC";
@@ -264,6 +267,7 @@ struct notify_channel {
   std::vector<std::string> to;             ///< Of email.
   std::string from, user;                  ///< Of email.
   encryption tls = encryption::automatic;  ///< Of email.
+  std::string ca;                          ///< PEM: who must have signed the server's certificate; empty: the system's.
 };
 
 /// The ping to a service outside, which raises the alarm when it stays away (`dead_man:`).
@@ -297,6 +301,9 @@ struct company {
   [[nodiscard]] std::vector<const agent*> reports_of(const agent_path& manager) const;
   /// Auditors whose `audits` names the worker.
   [[nodiscard]] std::vector<const agent*> auditors_of(const agent_path& worker) const;
+  /// The brief's cron as a schedule of the ceo; nothing without `brief` or without agents. A brief that is not written
+  /// before the next is due is given up for it (`overlap`).
+  [[nodiscard]] std::optional<schedule> schedule_of_brief() const;
 };
 
 }  // namespace cadre::config

@@ -161,6 +161,7 @@ values values_of(const notify_channel& c) {
              {"from", c.from},
              {"user", c.user, false},
              {"tls", std::string(to_text(c.tls))},
+             {"ca", c.ca, false},
              {"severity", std::string(to_text(c.level))},
              {"brief", yes_no(c.briefs)},
              {"resolved", yes_no(c.resolved)},
@@ -284,11 +285,11 @@ void plan_named(const std::string& what, const std::vector<T>& before, const std
 void plan_brief(const company& before, const company& after, std::vector<plan_step>& steps) {
   if (!before.brief && !after.brief) return;
   if (!before.brief || !after.brief) {
-    steps.push_back({after.brief ? "schedule-add" : "schedule-remove", "brief", ""});
+    steps.push_back({after.brief ? "schedule-add" : "schedule-remove", brief_schedule, ""});
     return;
   }
   const auto changed = compare(values_of(*before.brief), values_of(*after.brief));
-  if (!changed.keys.empty()) steps.push_back({"schedule-change", "brief", changed.text});
+  if (!changed.keys.empty()) steps.push_back({"schedule-change", brief_schedule, changed.text});
 }
 
 }  // namespace

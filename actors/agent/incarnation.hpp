@@ -38,10 +38,7 @@ inline void ask_for_epoch(caf::event_based_actor* self, const agent_services& se
   start.agent = agent;
   start.node = services.node;
   start.node_life = services.life;
-  command c;
-  c.id = new_id<command_id>();
-  c.from = "node." + services.node;
-  c.body = std::move(start);
+  auto c = make_command("node." + services.node, std::move(start));
   self->request(services.commands, command_timeout, std::move(c))
       .then(
           [self, services, agent, token, then](const outcome& answer) {
@@ -71,10 +68,7 @@ inline void report_end(caf::event_based_actor* self, const agent_services& servi
   end.token = token;
   end.reason = reason;
   end.cause = std::move(cause);
-  command c;
-  c.id = new_id<command_id>();
-  c.from = "node." + services.node;
-  c.body = std::move(end);
+  auto c = make_command("node." + services.node, std::move(end));
   self->request(services.commands, command_timeout, std::move(c)).then([](const outcome&) {}, [](const caf::error&) {});
 }
 

@@ -136,11 +136,8 @@ run_machine::actions run_machine::on_stop(std::string_view reason) {
 
 void run_machine::send(actions& out, command_body body, std::size_t bytes) {
   bytes += command_overhead_bytes;
-  command c;
-  c.id = new_id<command_id>();
-  c.from = grant_.agent.text;
+  auto c = make_command(grant_.agent.text, std::move(body));
   c.incarnation = grant_.incarnation;
-  c.body = std::move(body);
   pending_.emplace(c.id, pending_command{c, bytes});
   pending_bytes_ += bytes;
   out.push_back(send_command{std::move(c), false});
@@ -170,6 +167,7 @@ void run_machine::take(actions& out, const protocol_item& item) {
   } else if (const auto* task = std::get_if<task_line>(&item.body)) {
     auto add = task->add;
     if (add.id.empty()) add.id = named_id<task_id>(grant_.run.text + "/" + std::to_string(item.line));
+    add.run = grant_.run;
     const auto bytes = add.payload.text.size();
     send(out, std::move(add), bytes);
   } else if (const auto* decision = std::get_if<decision_line>(&item.body)) {

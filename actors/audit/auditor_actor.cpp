@@ -45,11 +45,8 @@ milliseconds pause_before(const config::backoff& wait, std::int64_t attempt) {
 }
 
 void submit(auditor* self, command_body body, std::function<void(const outcome&)> then) {
-  command c;
-  c.id = new_id<command_id>();
-  c.from = self->state.spec.path.text;
+  auto c = make_command(self->state.spec.path.text, std::move(body));
   c.incarnation = self->state.incarnation;
-  c.body = std::move(body);
   const auto unknown = [id = c.id] {
     outcome o;
     o.command = id;

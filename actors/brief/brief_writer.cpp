@@ -31,10 +31,7 @@ caf::behavior brief_writer(caf::stateful_actor<brief_writer_state>* self, std::s
         }
         auto add = write_brief(*source, company, due.id);
         if (!add) return log::error("the brief could not be written: {}", add.error().message);
-        command c;
-        c.id = new_id<command_id>();
-        c.from = "leader";
-        c.body = std::move(*add);
+        auto c = make_command("leader", std::move(*add));
         self->request(commands, command_timeout, std::move(c))
             .then([](const outcome&) {},
                   [](const caf::error&) { log::error("the brief could not be kept: the writer did not answer"); });

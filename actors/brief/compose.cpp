@@ -22,6 +22,7 @@ constexpr std::size_t metrics_listed_max = 24;
 constexpr std::size_t metrics_each_max = 8;
 constexpr std::size_t recommendations_max = 5;
 constexpr std::size_t names_max = 6;
+constexpr std::size_t settled_listed_max = 3;
 
 constexpr std::size_t listed_name_cost = 80;
 constexpr std::size_t listed_word_cost = 50;
@@ -341,6 +342,10 @@ json document_of(const json& s) {
   d["decision_kinds"] = listed(rows_of(s, "decision_kinds"), names_max, [](const json& k) {
     return row_with(k, {"problem"}, {"decisions", "times", "agents"});
   });
+  d["settled_at_once"] = listed(rows_of(s, "settled_at_once"), settled_listed_max, [](const json& k) {
+    return row_with(k, {"problem", "origin"}, {"times"});
+  });
+  d["totals"]["settled_at_once"] = number(first_or_null(s["settled_at_once"]), "total");
   d["under_investigation"] = listed(rows_of(s, "under_investigation"), listed_max, [](const json& e) {
     auto out = row_with(e, {"origin", "problem", "holder"}, {"id", "severity", "count", "due_at"});
     out["cause"] = text(e, "cause", listed_text_cost);

@@ -328,6 +328,15 @@ section fleet(const json& d) {
   const auto n = [&](const char* key) { return std::to_string(number(e, key)); };
   s.notes.push_back({{kind::words, "escalations: " + n("raised") + " raised = " + n("resolved") + " resolved + " +
                                        n("open") + " open."}});
+  const auto& settled = list_in(d, "settled_at_once");
+  line by_policy;
+  for (const auto& k : settled)
+    by_policy << (by_policy.empty() ? "settled at once by policy: " : ", ") + std::to_string(number(k, "times")) + " x "
+              << name(k, "problem") << " of " << name(k, "origin");
+  const auto more = number(part(d, "totals"), "settled_at_once") - static_cast<std::int64_t>(settled.size());
+  if (by_policy.empty()) return s;
+  if (more > 0) by_policy << " and " + std::to_string(more) + " more";
+  s.notes.push_back(std::move(by_policy));
   return s;
 }
 

@@ -62,6 +62,20 @@ std::string badge(const std::string& word) {
          html_text(shown) + "</strong>";
 }
 
+/// A command to type. A narrow page breaks lines after hyphens: an option is kept whole.
+std::string html_code(const std::string& text) {
+  constexpr std::size_t option_max = 20;
+  std::string out = "<code style=\"font-family:monospace;font-size:0.9em\">";
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find(' ', at + 1), text.size());
+    const bool option = text.compare(at, 3, " --") == 0 && end - at <= option_max;
+    const auto word = html_text(text.substr(at, end - at));
+    out += option ? " <span style=\"white-space:nowrap\">" + word.substr(1) + "</span>" : word;
+    at = end;
+  }
+  return out + "</code>";
+}
+
 std::string html_line(const line& l) {
   std::string out;
   for (const auto& s : l) {
@@ -76,7 +90,7 @@ std::string html_line(const line& l) {
         out += badge(s.text);
         break;
       case kind::code:
-        out += "<code style=\"font-family:monospace;font-size:0.9em\">" + html_text(s.text) + "</code>";
+        out += html_code(s.text);
         break;
       case kind::next_line:
         out += "<br>";

@@ -54,8 +54,10 @@ int show(const fleet_options& fleet, const std::string& id) {
                    {"due", "due_at"},
                    {"sleeps until", "snoozed_until"},
                    {"looked into by task", "investigation"},
+                   {"which has added", "errands"},
                    {"resolved", "resolved_at"},
                    {"by", "resolved_by"},
+                   {"counts its like until", "counts_until"},
                    {"note", "note"}});
   if (!e["evidence"].is_null()) std::cout << "\nevidence\n" << e["evidence"].dump(2) << "\n";
   std::cout << "\n";

@@ -1,6 +1,7 @@
 #include "print.hpp"
 
 #include "schemas/json.hpp"
+#include "schemas/text.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -43,10 +44,7 @@ std::string cell(const json& value) {
       text[10] = ' ';
       return text.substr(0, 19);
     }
-    // What agents wrote must not move the cursor of whoever reads it.
-    for (auto& c : text)
-      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-    return text;
+    return one_line(std::move(text));
   }
   if (value.is_array()) {
     std::string list;

@@ -111,10 +111,7 @@ std::vector<outcome> session::order_all(std::vector<command_body> bodies, std::c
   while (next < bodies.size()) {
     command_batch batch;
     while (next < bodies.size() && batch.commands.size() < commands_per_batch) {
-      cadre::command c;
-      c.id = new_id<command_id>();
-      c.from = "cli";
-      c.body = std::move(bodies[next++]);
+      auto c = make_command("cli", std::move(bodies[next++]));
       batch.commands.push_back(std::move(c));
     }
     auto pause = pause_initial;

@@ -68,7 +68,7 @@ class document_audit {
   explicit document_audit(const config::company& c) : company_{c} {
     for (const auto& a : c.agents) agents_.push_back(a.path.text);
     for (const auto& s : c.schedules) schedules_.push_back(s.name);
-    if (c.brief) schedules_.push_back("brief");
+    if (c.brief) schedules_.push_back(config::brief_schedule);
   }
 
   void look_at(std::string_view line, std::size_t number) {

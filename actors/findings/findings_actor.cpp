@@ -41,11 +41,8 @@ std::string text_of(const findings_report& report) {
 }
 
 void send(looker* self, const caf::actor& commands, findings_report report) {
-  command c;
-  c.id = new_id<command_id>();
-  c.from = "leader";
   const auto kind = report.finding;
-  c.body = std::move(report);
+  auto c = make_command("leader", std::move(report));
   // What got lost is said again.
   const auto lost = [self, kind](const std::string& why) {
     log::warn("findings of the kind {} were not kept: {}", kind, why);

@@ -18,12 +18,16 @@ constexpr milliseconds ledger_look_every{500};
 /// A sign of life; one that is missing for 30 s is a finding.
 constexpr std::chrono::seconds tell_at_least_every{5};
 
-/// Those of the watchers that live here, as a Postgres array.
-std::string living(const watch_options& o, const watch_rules& rules) {
+/// Where everybody is: every node asks that, those without a watcher, too.
+constexpr std::chrono::seconds places_every{2};
+
+/// The watchers of whom `wanted` is true, as a Postgres array.
+template <class Wanted>
+std::string watchers_that(const watch_rules& rules, Wanted wanted) {
   std::string list;
   for (const auto& path : rules.watchers())
-    if (o.lives->find(path)) list += (list.empty() ? "" : ",") + path.text;
-  return list;
+    if (wanted(path)) list += (list.empty() ? "" : ",") + path.text;
+  return "{" + list + "}";
 }
 
 void tell(watcher* self, const watch_options& o, const agent_path& who, const watched& found) {
@@ -37,10 +41,7 @@ void tell(watcher* self, const watch_options& o, const agent_path& who, const wa
   report.at = found.at;
   report.schedules = found.schedules;
   report.late = found.late;
-  command c;
-  c.id = new_id<command_id>();
-  c.from = "node." + o.node;
-  c.body = std::move(report);
+  auto c = make_command("node." + o.node, std::move(report));
   const auto done = [self, who](bool kept) {
     auto& t = self->state.watchers[who];
     t.on_its_way = false;
@@ -53,8 +54,6 @@ void tell(watcher* self, const watch_options& o, const agent_path& who, const wa
 
 void look(watcher* self, const watch_options& o) {
   auto& s = self->state;
-  const auto here = living(o, *s.rules);
-  if (here.empty()) return;
   const auto note_trouble = [&](const failure& why) {
     if (!std::exchange(s.database_away, true)) log::warn("schedules can't be watched: {}", why.message);
   };
@@ -63,7 +62,18 @@ void look(watcher* self, const watch_options& o) {
     if (!opened) return note_trouble(opened.error());
     s.source = std::move(*opened);
   }
-  const auto rows = s.source->rows(storage::queries::watched_schedules(o.company->name, "{" + here + "}"));
+  if (std::chrono::steady_clock::now() >= s.places_until) {
+    const auto all = watchers_that(*s.rules, [](const agent_path&) { return true; });
+    const auto places = s.source->row(storage::queries::watch_places(o.company->name, all));
+    if (!places) return note_trouble(places.error());
+    s.places = read_watch_places(*places);
+    s.places_until = std::chrono::steady_clock::now() + places_every;
+  }
+  const auto mine = watchers_that(*s.rules, [&](const agent_path& path) {
+    return looks_for(path, static_cast<bool>(o.lives->find(path)), o.node, s.places);
+  });
+  const auto rows = mine == "{}" ? result<std::string>{"[]"}
+                                 : s.source->rows(storage::queries::watched_schedules(o.company->name, mine));
   if (!rows) return note_trouble(rows.error());
   if (std::exchange(s.database_away, false)) log::info("schedules are watched again");
   for (const auto& [who, found] : s.rules->look(*rows)) tell(self, o, who, found);

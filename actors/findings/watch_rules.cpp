@@ -101,16 +101,27 @@ milliseconds time_for(const config::company& company, const config::schedule& sc
   return slowest + schedule.grace;
 }
 
+watch_places read_watch_places(const std::string& row) {
+  const auto found = json::parse(row);
+  watch_places places;
+  if (found["leader"].is_string()) places.leader = found["leader"].get<std::string>();
+  found["nodes"].get_to(places.nodes);
+  for (const auto& [path, node] : found["homes"].items()) places.homes[agent_path{path}] = node.get<std::string>();
+  return places;
+}
+
+bool looks_for(const agent_path& watcher, bool here, const std::string& node, const watch_places& places) {
+  const auto home = places.homes.find(watcher);
+  const bool at_leader = here ? node == places.leader : home != places.homes.end() && home->second == places.leader;
+  if (!at_leader) return here;
+  const std::string* other = nullptr;
+  for (const auto& name : places.nodes)
+    if (name != places.leader && (other == nullptr || name < *other)) other = &name;
+  return other == nullptr ? here : *other == node;
+}
+
 watch_rules::watch_rules(const config::company& company) : company_{&company}, schedules_{company.schedules} {
-  if (company.brief) {
-    config::schedule brief;
-    brief.name = "brief";
-    brief.agent = company.agents.front().path;
-    brief.cron = company.brief->cron;
-    brief.tz = company.brief->tz;
-    brief.watcher = company.brief->watcher;
-    schedules_.push_back(std::move(brief));
-  }
+  if (auto brief = company.schedule_of_brief()) schedules_.push_back(std::move(*brief));
   for (const auto& s : schedules_)
     if (std::find(watchers_.begin(), watchers_.end(), s.watcher) == watchers_.end()) watchers_.push_back(s.watcher);
 }

@@ -18,6 +18,21 @@ namespace cadre::actors {
 std::chrono::milliseconds time_for(const config::company& company, const config::schedule& schedule,
                                    std::string_view step);
 
+/// Where there is somebody who could look.
+struct watch_places {
+  std::string leader;                       ///< The node that leads; empty: none does.
+  std::vector<std::string> nodes;           ///< That are up.
+  std::map<agent_path, std::string> homes;  ///< The nodes of the watchers that run.
+};
+
+/// `row`: of queries::watch_places, as JSON.
+watch_places read_watch_places(const std::string& row);
+
+/// Whether `node` looks for a watcher, which lives on it if `here`. A watcher looks where it lives, and only while it
+/// does. Where that is the node that leads, whose silence it is to notice, the first other node that is up looks for
+/// it.
+bool looks_for(const agent_path& watcher, bool here, const std::string& node, const watch_places& places);
+
 /// What one watcher found.
 struct watched {
   std::vector<std::string> schedules;

@@ -45,10 +45,7 @@ void report(pinger* self, const dead_man_options& o, const failure& why) {
                           o.company->agents.front().path,
                           "the dead-man ping fails: " + why.message,
                           {nlohmann::json{{"code", to_text(why.code)}}.dump()}});
-  command c;
-  c.id = new_id<command_id>();
-  c.from = "leader";
-  c.body = std::move(found);
+  auto c = make_command("leader", std::move(found));
   self->request(o.commands, command_timeout, std::move(c))
       .then([](const outcome&) {},
             [](const caf::error&) {

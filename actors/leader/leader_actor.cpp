@@ -113,8 +113,8 @@ void reign_begun(leader* self, const leader_config& config) {
   s.ready = true;
   take_commands(self, config);
   if (!config.company->channels.empty())
-    s.notifier = self->spawn<caf::detached>(notifier_actor,
-                                            notifier_options{config.company, config.reader_url, config.commands});
+    s.notifier = self->spawn<caf::detached>(
+        notifier_actor, notifier_options{config.company, config.reader_url, config.commands, config.node, true});
   s.findings = self->spawn<caf::detached>(findings_actor, config.reader_url, config.company, config.commands);
   if (config.company->dead_man) {
     s.dead_man_stop = std::make_shared<std::atomic<bool>>(false);

@@ -115,11 +115,7 @@ void flush(writer* self, const writer_outlets& outlets, const writer_options& op
 }
 
 command own_command(command_body body) {
-  command c;
-  c.id = new_id<command_id>();
-  c.from = "leader";
-  c.body = std::move(body);
-  return c;
+  return make_command("leader", std::move(body));
 }
 
 void tick(writer* self, const writer_outlets& outlets) {

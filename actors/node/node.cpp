@@ -5,6 +5,7 @@
 #include "actors/audit/auditor_actor.hpp"
 #include "actors/findings/watch_actor.hpp"
 #include "actors/leader/leader_actor.hpp"
+#include "actors/notify/notifier.hpp"
 #include "actors/version.hpp"
 #include "actors/watch/canary.hpp"
 #include "actors/watch/watchdog.hpp"
@@ -125,6 +126,9 @@ class running_node {
     node_host_ = system.spawn(supervision::node_host, std::move(host));
     watch_ =
         system.spawn<caf::detached>(watch_actor, watch_options{o.company, o.name, o.reader_url, commands_, directory_});
+    if (o.company->find_node(o.name)->has(node_role::egress) && !o.company->channels.empty())
+      notifier_ = system.spawn<caf::detached>(notifier_actor,
+                                              notifier_options{o.company, o.reader_url, commands_, o.name, false});
     if (o.company->find_node(o.name)->has(node_role::control)) stand_for_leader(o, who.life);
     start_watchdog(o);
   }
@@ -144,11 +148,12 @@ class running_node {
     end_actor(self, node_host_, drain_time_max, "the node host");
     end_actor(self, leader_, actor_end_time_max, "the leader");
     end_actor(self, watch_, actor_end_time_max, "the watch of schedules");
+    end_actor(self, notifier_, actor_end_time_max, "the notifier");
     ears_.subscriptions.clear();
     end_actor(self, reporter_, actor_end_time_max, "the node reporter");
     end_actor(self, audit_desk_, actor_end_time_max, "the audit desk");
     end_actor(self, commands_, actor_end_time_max, "the command client");
-    node_host_ = leader_ = watch_ = reporter_ = audit_desk_ = commands_ = nullptr;
+    node_host_ = leader_ = watch_ = notifier_ = reporter_ = audit_desk_ = commands_ = nullptr;
     processes_.reset();
     watchdog_.reset();
     end_actor(self, canary_, actor_end_time_max, "the canary");
@@ -190,7 +195,7 @@ class running_node {
   std::shared_ptr<process_host> processes_;
   std::shared_ptr<pulse> signs_ = std::make_shared<pulse>();
   std::shared_ptr<std::atomic<bool>> stands_aside_ = std::make_shared<std::atomic<bool>>(false);
-  caf::actor commands_, reporter_, audit_desk_, node_host_, watch_, leader_, canary_;
+  caf::actor commands_, reporter_, audit_desk_, node_host_, watch_, notifier_, leader_, canary_;
   node_ears ears_;
   std::unique_ptr<watchdog> watchdog_;  ///< Last: it is the first to see anything else hang.
 };

@@ -47,10 +47,7 @@ void report(reporter* self, const caf::actor& commands, const node_identity& who
   auto& s = self->state;
   if (s.in_flight || (!s.full_due && s.changed.empty())) return;
   s.in_flight = true;
-  command c;
-  c.id = new_id<command_id>();
-  c.from = "node." + who.name;
-  c.body = make_report(s, who);
+  auto c = make_command("node." + who.name, make_report(s, who));
   const auto answered = [self, commands, who](bool heard) {
     self->state.in_flight = false;
     if (heard) return report(self, commands, who);
@@ -83,10 +80,7 @@ void note(reporter* self, const capacity_note& n) {
 
 /// Keeps at it: a quarantine that nobody hears of would be silence.
 void send_agent_report(reporter* self, const caf::actor& commands, const std::string& node, const agent_report& what) {
-  command c;
-  c.id = new_id<command_id>();
-  c.from = "node." + node;
-  c.body = what;
+  auto c = make_command("node." + node, what);
   const auto again = [self, what] { self->delayed_send(self, report_retry, what); };
   self->request(commands, command_timeout, std::move(c))
       .then(

@@ -104,4 +104,4 @@ class Brief(SharedCompanyCase):
             self.assertRegex(page, r"\b1000\d decisions wait for you")
         tags = Tags(self.c.run("brief", "--html").stdout)
         self.assertEqual(tags.seen - {"html", "head", "meta", "title", "body", "div", "h1", "h2", "p", "ul", "li", "strong",
-                                      "bdi", "code", "br"}, set())
+                                      "bdi", "code", "br", "span"}, set())

@@ -39,6 +39,9 @@ if request["op"] == "investigate":
         say(type="decision", action="reassign", to="ceo.data.well", note="this host has no disk")
     elif about == "given":
         say(type="decision", action="delegate", to="ceo.data.deputy", **{"for": "1s"}, note="your disk")
+    elif about == "loop":
+        say(type="task", agent="ceo.data.loop", title="by hand", run_after=int((time.time() + 1) * 1_000_000))
+        say(type="decision", action="resolve", note="it is done again")
     elif about == "hanging":
         time.sleep(60)
     elif about == "broken":
@@ -59,7 +62,7 @@ class Actions(SharedCompanyCase):
         c.seen = os.path.join(c.folder, "seen")
         c.write("look.py", INVESTIGATOR, 0o755)
         flag = os.path.join(c.folder, "flag")  # What the sick one lacks.
-        reports = {name: worker(FAIL) for name in ("other", "given", "hanging", "broken", "silent")}
+        reports = {name: worker(FAIL) for name in ("other", "given", "hanging", "broken", "silent", "loop")}
         reports |= {"again": worker(failing(f"test -e {flag}")),
                     "well": worker({"command": ["sh", "-c", "cat >/dev/null; " + response()]}),
                     "deputy": {"role": "manager", "on_escalation": {"investigate": "10m"},
@@ -113,6 +116,17 @@ class Actions(SharedCompanyCase):
         again = self.c.rows(f"SELECT id, agent FROM cadre.task WHERE retry_of = '{task}'")[0]
         self.assertEqual(again["agent"], "ceo.data.well")
         self.assertEqual(self.c.finished(again["id"])["status"], "complete")
+
+    def test_an_investigation_whose_tasks_fail_ends_at_the_top(self):
+        first = self.escalation(self.c.add_task("ceo.data.loop"))
+        self.wait_hops(first["id"], ("resolved", "ceo.data"))
+        mine = "FROM cadre.escalation WHERE origin = 'ceo.data.loop' AND problem = 'run_failed'"
+        wait_for("what came of its task to be in the inbox",
+                 lambda: self.c.value(f"SELECT count(*) {mine} AND in_inbox AND status = 'open'") == 1)
+        time.sleep(2)
+        self.assertEqual(self.c.value(f"SELECT count(*) {mine}"), 2)
+        self.assertEqual(self.c.value("SELECT count(*) FROM cadre.task WHERE agent = 'ceo.data.loop' AND "
+                                      "title = 'by hand'"), 2)
 
     def test_a_delegate_s_time_ends_and_it_comes_back_up(self):
         e = self.escalation(self.c.add_task("ceo.data.given"))

@@ -164,6 +164,33 @@ class Findings(CompanyCase):
         c.run("agent", "start", WORKER)
         self.gone(c, "fire_late")
 
+    def test_a_watcher_where_the_leader_is_has_eyes_on_another_node_where_there_is_one(self):
+        outside = Outside()
+        self.addCleanup(outside.close)
+        settings = config(outside.url)
+        settings["org"]["ceo"]["reports"]["ops"]["reports"]["clock"]["node"] = "head"
+        c = self.company(settings)
+        c.write("runbook.md", RUNBOOK)
+        c.start()
+        eyes = "SELECT node FROM cadre.watch WHERE schedule = 'beat' AND looked_at > clock_timestamp() - interval '7 s'"
+        looked = lambda node: wait_for(lambda: f"{node} looks: {c.rows('SELECT * FROM cadre.watch')}\n{c.logs()}",
+                                       lambda: c.rows(eyes) == [{"node": node}], 30)
+        looked("side")
+        home = c.value(f"SELECT node FROM cadre.agent WHERE path = '{WATCHER}' AND state = 'running'")
+        self.assertEqual((home, c.leader()), ("head", "head"))
+        c.run("agent", "terminate", WORKER)
+        self.assertEqual(self.found(c, "fire_late", 20)["missing"], "started")
+        self.assertEqual(c.rows(eyes), [{"node": "side"}])
+        c.run("agent", "start", WORKER)
+        self.gone(c, "fire_late")
+        c.run("drain", "side")
+        looked("head")
+        c.run("drain", "side", "--undo")
+        looked("side")
+        self.settled(c)
+        self.gone(c, "fire_late")  # Its worker may have moved.
+        self.assertEqual([f for f in c.json("findings", "--all") if f["kind"] != "fire_late"], [])
+
     def test_without_a_company_it_says_so(self):
         done = cadre("findings", "--state", os.path.join(company.temp_folder(), "nothing"))
         self.assertEqual(done.returncode, 3)

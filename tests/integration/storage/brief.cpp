@@ -79,8 +79,9 @@ BOOST_AUTO_TEST_CASE(an_empty_company_has_every_part) {
   BOOST_TEST(s["agents"].size() == w.company.agents.size());
   BOOST_TEST(s["runs"][0].dump() ==
              R"({"failed":0,"failures":[],"measured":[],"of_each":181,"succeeded":0,"whole":true})");
-  for (const auto* part : {"decisions", "decision_counts", "decision_kinds", "under_investigation", "missed_schedules",
-                           "overdue_audits", "findings", "changes", "paused", "open_tasks", "priorities"})
+  for (const auto* part :
+       {"decisions", "decision_counts", "decision_kinds", "under_investigation", "missed_schedules", "overdue_audits",
+        "findings", "changes", "paused", "open_tasks", "priorities", "settled_at_once"})
     BOOST_TEST(s[part].empty(), part);
   BOOST_TEST(s["escalation_sums"][0]["raised"] == 0);
 }
@@ -105,6 +106,24 @@ BOOST_AUTO_TEST_CASE(the_brief_before_says_what_it_saw_last) {
     w.keep_brief(body);
     BOOST_TEST(since().substr(0, 16) == kept_at(), body);
   }
+}
+
+BOOST_AUTO_TEST_CASE(what_policies_settle_at_once_is_counted) {
+  auto company = make_company("c" + new_uuid().substr(24));
+  agent_of(company, "ceo.data").on_escalation = {milliseconds{0}, escalation_policy::resolve};
+  read_company w{company};
+  for (const auto* problem : {"odd", "odd", "even", "odd"}) {
+    escalation_raise raise;
+    raise.id = new_id<escalation_id>();
+    raise.origin.text = "ceo.data.plain";
+    raise.problem = problem;
+    w.must(raise);
+  }
+  BOOST_TEST(w.parts()["settled_at_once"].dump() ==
+             R"([{"origin":"ceo.data.plain","problem":"odd","times":3,"total":2},)"
+             R"({"origin":"ceo.data.plain","problem":"even","times":1,"total":2}])");
+  w.keep_brief("{}");
+  BOOST_TEST(w.parts()["settled_at_once"].empty());
 }
 
 BOOST_AUTO_TEST_CASE(decisions_have_their_way_up) {
@@ -141,6 +160,27 @@ BOOST_AUTO_TEST_CASE(decisions_have_their_way_up) {
              R"({"in_inbox":0,"new_in_inbox":0,"open":0,"raised":1,"resolved":1,"settled":1})");
 }
 
+BOOST_AUTO_TEST_CASE(the_worst_decision_comes_first_and_then_the_oldest) {
+  read_company w;
+  std::string raised, shown, order;
+  for (const auto level : {severity::warning, severity::error, severity::info, severity::critical, severity::error}) {
+    escalation_raise raise;
+    raise.id = new_id<escalation_id>();
+    raise.origin.text = "ceo";
+    raise.problem = std::string{to_text(level)} + "-" + raise.id.text.substr(30);
+    raise.level = level;
+    w.must(raise);
+    if (level == severity::error) raised += raise.id.text + " ";
+  }
+  const auto s = w.parts();
+  for (const auto& d : s["decisions"]) {
+    order += d["severity"].get<std::string>() + " ";
+    if (d["severity"] == "error") shown += d["id"].get<std::string>() + " ";
+  }
+  BOOST_TEST(order == "critical error error warning info ");
+  BOOST_TEST(shown == raised);
+}
+
 BOOST_AUTO_TEST_CASE(runs_since_the_last_brief_are_counted_and_their_causes_named) {
   read_company w;
   w.complete(w.granted("ceo.data.plain"), "null");
@@ -161,6 +201,11 @@ BOOST_AUTO_TEST_CASE(runs_since_the_last_brief_are_counted_and_their_causes_name
   BOOST_TEST(f["error_code"] == "internal");
   BOOST_TEST(f["runs"] == 1);
   BOOST_TEST(f["recovered"] == 1);
+  // One that was lost with its node did not succeed either.
+  w.granted("ceo.data.plain");
+  w.tick_after(std::chrono::minutes{10});
+  BOOST_TEST(w.parts()["runs"][0]["failed"] == 2);
+  BOOST_TEST(w.parts()["runs"][0]["failures"].size() == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(who_runs_very_often_is_not_looked_at_to_the_end) {
@@ -299,6 +344,10 @@ BOOST_AUTO_TEST_CASE(schedules_that_missed_or_are_late_or_paused) {
   for (const auto& f : s["missed_schedules"])
     seen += f["status"].get<std::string>() + ": " + f["reason"].get<std::string>() + "; ";
   BOOST_TEST(seen == "late: not fired yet; skipped: why; missed: why; ");
+  // One that waits for an earlier one is not late.
+  w.direct("UPDATE cadre.fire SET held_at = now() WHERE company = $1 AND outcome = 'expected' AND due_at < now()");
+  BOOST_TEST(w.parts()["missed_schedules"].size() == 2U);
+  w.direct("UPDATE cadre.fire SET held_at = NULL WHERE company = $1");
   // What was over before the last brief was in it; what is late still is.
   w.keep_brief("{}");
   BOOST_TEST(w.parts()["missed_schedules"].size() == 1U);
@@ -329,6 +378,33 @@ BOOST_AUTO_TEST_CASE(another_company_is_not_in_the_brief) {
   other.must(other.verdict(output, "ceo.ops.audit", true));
   other.must(other.task("ceo.data.plain"));
   other.keep_brief("{}");
+  for (const auto* origin : {"ceo", "ceo.data.plain"}) {
+    escalation_raise raise;
+    raise.id = new_id<escalation_id>();
+    raise.origin.text = origin;
+    raise.problem = "odd";
+    other.must(raise);
+  }
+  other.produced("ceo.data.ingest", "hosts", {R"({"host":"b","tool":"t"})"});
+  other.direct("UPDATE cadre.audit_due SET due_at = now() - interval '1 min' WHERE company = $1");
+  agent_pause pause;
+  pause.agent.text = "ceo.data.plain";
+  other.must(pause);
+  other.direct(
+      "INSERT INTO cadre.fire (company, schedule, due_at, kind, outcome, fire_at, ended_at) SELECT $1, 'hourly', at, "
+      "'cron', 'missed', at, now() FROM (SELECT now() - interval '1 h' AS at) t");
+  other.direct(
+      "INSERT INTO cadre.finding (company, id, kind, subject, origin, owner, what, first_seen, last_seen, deadline) "
+      "SELECT $1, gen_random_uuid(), 'orphan', 's', 'ceo', 'ceo', 'nobody', now(), now(), now()");
+  other.direct(
+      "INSERT INTO cadre.canonical (company, dataset, worker, key, row, output) SELECT $1, 'action', "
+      "'ceo.data.ingest', 'k', '{\"rank\":1}', output FROM cadre.promotion WHERE company = $1");
+  {
+    const auto s = other.parts();
+    for (const auto* part : {"decisions", "decision_counts", "decision_kinds", "under_investigation",
+                             "missed_schedules", "overdue_audits", "findings", "paused", "priorities"})
+      BOOST_TEST(!s[part].empty(), part);
+  }
   read_company w;
   auto s = w.parts();
   BOOST_TEST(s["as_of"][0]["since"].is_null());
@@ -336,6 +412,12 @@ BOOST_AUTO_TEST_CASE(another_company_is_not_in_the_brief) {
   BOOST_TEST(s["changes"].empty());
   BOOST_TEST(s["open_tasks"].empty());
   BOOST_TEST(s["runs"][0]["measured"].empty());
+  for (const auto* part : {"previous", "decisions", "decision_counts", "decision_kinds", "under_investigation",
+                           "missed_schedules", "overdue_audits", "findings", "paused", "priorities"})
+    BOOST_TEST(s[part].empty(), part);
+  BOOST_TEST(s["escalation_sums"][0]["raised"] == 0);
+  BOOST_TEST(s["agents"].size() == w.company.agents.size());
+  BOOST_TEST(s["nodes"].size() == w.company.nodes.size());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -177,6 +177,23 @@ BOOST_AUTO_TEST_CASE(a_quarantine_is_raised_where_it_happens_and_not_twice) {
   BOOST_TEST(s.findings("(escalation IS NOT NULL) || ' ' || own") == "true false");
   s.live("ceo.data.plain");
   BOOST_TEST(s.look("quarantined") == "");
+  BOOST_TEST(s.findings() == "");
+  BOOST_TEST(s.escalations() == "quarantined ceo.data");  // That is not for the finding to settle.
+}
+
+BOOST_AUTO_TEST_CASE(what_was_cleared_long_ago_goes_once_a_day) {
+  scene s;
+  s.sql(
+      "INSERT INTO cadre.finding (company, id, kind, subject, origin, owner, what, first_seen, last_seen, deadline, "
+      "cleared_at) SELECT $1, gen_random_uuid(), 'orphan', 's' || d, 'ceo', 'ceo', 'nobody', at, at, at, at FROM "
+      "(SELECT d, clock_timestamp() - d * interval '1 day' AS at FROM unnest(ARRAY[1, 399, 401]) d) x RETURNING 1");
+  const auto left = [&] {
+    return s.w.ask("SELECT string_agg(subject, ' ' ORDER BY subject) FROM cadre.finding WHERE company = $1");
+  };
+  s.look("orphan");
+  BOOST_TEST(left() == "s1 s399 s401");
+  s.look("dataflow_silent");
+  BOOST_TEST(left() == "s1 s399");
 }
 
 BOOST_AUTO_TEST_CASE(a_role_or_a_mode_of_which_nobody_lives) {
@@ -293,6 +310,30 @@ BOOST_AUTO_TEST_CASE(only_the_watcher_of_a_schedule_says_that_it_is_late) {
   BOOST_TEST(status(s.w.send(eyes, "node.n2")) == "rejected not_found");
 }
 
+BOOST_AUTO_TEST_CASE(a_schedule_that_is_gone_is_not_late_any_more) {
+  scene s;
+  watch_report eyes;
+  eyes.watcher.text = "ceo.ops.audit";
+  eyes.node = "n2";
+  eyes.at = s.at;
+  eyes.schedules = {"hourly"};
+  eyes.late.push_back({"hourly", agent_path{"ceo.data.plain"}, "it is not fired", {R"({"missing":"fired"})"}});
+  s.w.must(eyes, "node.n2");
+  BOOST_TEST(s.findings() == "fire_late hourly ceo.data");
+  // What it does not look at stays.
+  eyes.at = eyes.at + std::chrono::seconds{1};
+  eyes.schedules.clear();
+  eyes.late.clear();
+  s.w.must(eyes, "node.n2");
+  BOOST_TEST(s.findings() == "fire_late hourly ceo.data");
+  auto without = s.w.company;
+  without.schedules.clear();
+  BOOST_REQUIRE(s.w.engine->sync_company(without).has_value());
+  eyes.at = eyes.at + std::chrono::seconds{1};
+  s.w.must(eyes, "node.n2");
+  BOOST_TEST(s.findings() == "");
+}
+
 BOOST_AUTO_TEST_CASE(schedules_that_never_fired_or_came_to_nothing) {
   scene s;
   s.sql("UPDATE cadre.schedule SET since = clock_timestamp() - interval '3 hours' WHERE company = $1");
@@ -316,6 +357,24 @@ BOOST_AUTO_TEST_CASE(schedules_that_never_fired_or_came_to_nothing) {
   fire("10 minutes", "effect", ", fired_at, started_at, finished_at, effect_at, ended_at",
        ", clock_timestamp(), clock_timestamp(), clock_timestamp(), clock_timestamp(), clock_timestamp()");
   BOOST_TEST(s.look("fire_without_effect") == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_fire_that_failed_climbs_as_the_failure_of_its_task) {
+  scene s;
+  const auto grant = s.w.granted("ceo.data.plain");
+  run_fail failed;
+  failed.run = grant.run;
+  failed.error = {errc::exit_code, "3"};
+  failed.retryable = false;
+  s.w.must(failed, "ceo.data.plain");
+  s.sql("DELETE FROM cadre.fire WHERE company = $1");
+  s.sql(
+      "INSERT INTO cadre.fire (company, schedule, due_at, kind, outcome, fire_at, fired_at, ended_at, task) SELECT $1, "
+      "'hourly', at, 'cron', 'failed', at, at, at, '" +
+      grant.task.text + "' FROM (SELECT clock_timestamp() - interval '30 minutes' AS at) t");
+  BOOST_TEST(s.look("fire_without_effect") == "hourly");
+  BOOST_TEST(s.escalations() == "run_failed ceo.data");
+  BOOST_TEST(s.findings("own::text") == "false");
 }
 
 BOOST_AUTO_TEST_CASE(data_that_stopped_flowing_against_its_own_rhythm) {

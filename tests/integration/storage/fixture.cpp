@@ -107,11 +107,8 @@ config::company make_company(const std::string& name) {
 }
 
 command make(command_body body, const std::string& from, epoch incarnation) {
-  command c;
-  c.id = new_id<command_id>();
-  c.from = from;
+  auto c = make_command(from, std::move(body));
   c.incarnation = incarnation;
-  c.body = std::move(body);
   return c;
 }
 

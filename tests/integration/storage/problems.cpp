@@ -2,6 +2,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+
 using namespace storage_test;
 
 namespace {
@@ -57,10 +59,16 @@ BOOST_AUTO_TEST_SUITE(problems)
 BOOST_AUTO_TEST_CASE(an_escalation_climbs_when_its_time_is_over) {
   world w;
   const auto r = raising("ceo.data.plain", "odd");
+  w.tick_after(milliseconds{0});
   w.must(r, "ceo.data.plain");
   BOOST_TEST(standing(w, r.id.text) == "open ceo.data f 1");
   BOOST_REQUIRE_EQUAL(w.last.events.size(), 1U);
   BOOST_TEST(w.last.events[0].subject == "cadre." + w.company.name + ".esc.ceo.data");
+  const auto told = nlohmann::json::parse(w.last.events[0].data.text);
+  BOOST_TEST(told["in_inbox"] == false);
+  BOOST_TEST(told["cause"]["message"] == "it broke");
+  BOOST_REQUIRE(w.last.next_wakeup.has_value());  // Nobody needs to ask for it to climb.
+  BOOST_TEST(w.last.next_wakeup->count() <= 600'000);
   w.tick_after(milliseconds{1'000});
   BOOST_TEST(standing(w, r.id.text) == "open ceo.data f 1");
   w.tick_after(milliseconds{601'000});
@@ -84,6 +92,10 @@ BOOST_AUTO_TEST_CASE(a_manager_without_time_passes_it_up_and_one_who_is_down_is_
   auto r = raising("ceo.data.plain", "odd");
   w.must(r);
   BOOST_TEST(hops(w, r.id.text) == "raised ceo.data, moved ceo");
+  // Only the hop that brings it there says that it is in the inbox.
+  BOOST_REQUIRE_EQUAL(w.last.events.size(), 2U);
+  for (const std::size_t n : {0, 1})
+    BOOST_TEST(nlohmann::json::parse(w.last.events[n].data.text)["in_inbox"].get<bool>() == (n == 1));
   quarantine(w, "ceo.ops");
   BOOST_TEST(w.ask("SELECT concat_ws(' ', holder, severity, cause) FROM cadre.escalation WHERE company = $1 "
                    "AND problem = 'quarantined'") == "ceo critical threw: first");
@@ -161,6 +173,154 @@ BOOST_AUTO_TEST_CASE(policies_resolve_and_retry_but_not_for_ever) {
   BOOST_TEST(w.ask("SELECT concat_ws(' ', status, holder, in_inbox) FROM cadre.escalation WHERE company = $1 "
                    "AND problem = 'run_failed' AND status <> 'resolved'") == "open ceo t");
   BOOST_TEST(w.ask("SELECT count(*) FROM cadre.task WHERE company = $1") == "2");
+  check_nothing_lost(w);
+}
+
+BOOST_AUTO_TEST_CASE(a_task_whose_agent_is_gone_is_passed_up_and_not_run_again) {
+  auto company = make_company("c" + new_uuid().substr(24));
+  agent_of(company, "ceo.data").on_escalation = {milliseconds{1'000}, escalation_policy::retry};
+  agent_of(company, "ceo.data.plain").retry.attempts = 1;
+  world w{company};
+  const auto grant = w.granted("ceo.data.plain");
+  run_fail failed;
+  failed.run = grant.run;
+  failed.error = {errc::exit_code, "3"};
+  w.must(failed, "ceo.data.plain");
+  company.schedules.clear();
+  std::erase_if(company.agents, [](const auto& a) { return a.path.text == "ceo.data.plain"; });
+  BOOST_REQUIRE(w.engine->sync_company(company).has_value());
+  w.tick_after(milliseconds{2'000});
+  BOOST_TEST(hops(w, w.ask("SELECT id FROM cadre.escalation WHERE company = $1")) == "raised ceo.data, moved ceo");
+  check_nothing_lost(w);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_put_off_is_not_hastened_by_a_pause) {
+  world w;
+  const auto r = raising("ceo.data.plain", "odd");
+  w.must(r);
+  w.must(escalation_act{r.id, escalation_action::snooze, {}, 3'600'000, "anna", "later"});
+  agent_pause pause;
+  pause.agent.text = "ceo.data";
+  w.must(pause);
+  w.tick_after(milliseconds{1'000});
+  BOOST_TEST(hops(w, r.id.text) == "raised ceo.data, snoozed ceo.data");
+  w.tick_after(milliseconds{3'601'000});
+  BOOST_TEST(hops(w, r.id.text) == "raised ceo.data, snoozed ceo.data, woken ceo.data, skipped ceo.data, moved ceo");
+  check_nothing_lost(w);
+}
+
+BOOST_AUTO_TEST_CASE(an_agent_may_put_it_off_five_times_and_a_person_once_more) {
+  world w;
+  const auto r = raising("ceo.data.plain", "odd");
+  w.must(r);
+  const escalation_act later{r.id, escalation_action::snooze, {}, 60'000, "", "later"};
+  for (int n = 0; n < 5; ++n) w.must(later, "ceo.data");
+  BOOST_TEST(status(w.send(later, "ceo.data")) == "rejected refused");
+  w.must(later, "cli");
+}
+
+BOOST_AUTO_TEST_CASE(what_an_investigation_decides_is_bounded_as_what_its_agent_does) {
+  auto company = make_company("c" + new_uuid().substr(24));
+  auto& data = agent_of(company, "ceo.data");
+  data.run.how = config::run_spec::mode::command;
+  data.run.command = {"./look"};
+  agent_of(company, "ceo.data.plain").retry.attempts = 1;
+  for (const bool gone : {false, true}) {
+    company.name = "c" + new_uuid().substr(24);
+    world w{company};
+    const auto grant = w.granted("ceo.data.plain");
+    run_fail failed;
+    failed.run = grant.run;
+    failed.error = {errc::exit_code, "3"};
+    w.must(failed, "ceo.data.plain");
+    w.must(w.report("ceo.data", 1));
+    BOOST_REQUIRE_EQUAL(w.last.grants.size(), 1U);
+    const auto looks = w.last.grants[0];
+    escalation_decide decision{looks.run, escalation_action::reassign, {"ceo.ops.audit"}, 0, "not mine"};
+    if (gone) decision = {looks.run, escalation_action::retry, {}, 0, "once more"};
+    w.must(decision, "ceo.data");
+    if (gone) {
+      auto without = company;
+      without.schedules.clear();
+      std::erase_if(without.agents, [](const auto& a) { return a.path.text == "ceo.data.plain"; });
+      BOOST_REQUIRE(w.engine->sync_company(without).has_value());
+    }
+    run_complete done;
+    done.run = looks.run;
+    w.must(done, "ceo.data");
+    BOOST_TEST(w.ask("SELECT reason FROM cadre.escalation_hop WHERE company = $1 AND action = 'undecided'") ==
+               (gone ? "its decision to retry can't be followed: there is no failed task to run again"
+                     : "its decision to reassign can't be followed: to: ceo.ops.audit does not report to ceo.data"));
+    check_nothing_lost(w);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_resend_of_what_was_settled_is_known_after_a_takeover) {
+  world w;
+  const auto first = raising("ceo.data.plain", "odd");
+  w.must(first);
+  w.must(escalation_resolve{first.id, "anna", "mended"});
+  const auto second = raising("ceo.data.plain", "odd");
+  w.must(second);
+  w.take_over();
+  BOOST_TEST(w.must(first).ref == first.id.text);
+  BOOST_TEST(standing(w, first.id.text) == "resolved ceo.data f 1");
+  BOOST_TEST(standing(w, second.id.text) == "open ceo.data f 1");
+}
+
+BOOST_AUTO_TEST_CASE(how_bad_it_is_is_known_after_a_takeover) {
+  world w;
+  auto r = raising("ceo.data.plain", "odd");
+  r.level = severity::warning;
+  const auto first = r.id.text;
+  for (int n = 0; n < 5; ++n) {
+    w.must(r);
+    r.id = new_id<escalation_id>();
+  }
+  const auto repeated = [&] {
+    return w.ask("SELECT count(*) FROM cadre.escalation_hop WHERE company = $1 AND action = 'repeated'");
+  };
+  BOOST_TEST(repeated() == "2");  // The second and the fourth.
+  w.take_over();
+  r.level = severity::error;
+  w.must(r);
+  BOOST_TEST(repeated() == "3");  // It is worse than before.
+  r.id = new_id<escalation_id>();
+  w.must(r);
+  BOOST_TEST(repeated() == "3");
+  BOOST_TEST(standing(w, first) == "open ceo.data f 7");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_undone_with_its_neighbours_is_done_again_in_full) {
+  world w;
+  const auto first = raising("ceo.data.plain", "odd"), other = raising("ceo.data.plain", "other");
+  const auto anew = raising("ceo.data.plain", "odd");
+  w.must(first);
+  brief_add poison;
+  poison.id = new_id<brief_id>();
+  poison.body.text = "{";
+  w.last = w.engine->commit({make(raising("ceo.data.plain", "odd")), make(escalation_resolve{first.id, "anna", "x"}),
+                             make(anew), make(other), make(poison)});
+  std::string all;
+  for (const auto& o : w.last.outcomes) all += status(o) + "; ";
+  BOOST_TEST(all == "committed; committed; committed; committed; rejected bad_value; ");
+  BOOST_TEST(w.last.outcomes[0].value == 2);
+  BOOST_TEST(standing(w, first.id.text) == "resolved ceo.data f 2");
+  BOOST_TEST(standing(w, anew.id.text) == "open ceo.data f 1");
+  BOOST_TEST(standing(w, other.id.text) == "open ceo.data f 1");
+  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.escalation WHERE company = $1") == "3");
+  check_nothing_lost(w);
+}
+
+BOOST_AUTO_TEST_CASE(a_problem_without_a_place_of_its_own_is_listed_once) {
+  world w;
+  for (int n = 0; n < 22; ++n) {
+    auto r = raising("ceo.data.plain", "odd");
+    r.fingerprint = "odd " + std::to_string(std::min(n, 20));
+    w.must(r);
+  }
+  BOOST_TEST(w.ask("SELECT concat_ws(' ', count, jsonb_array_length(evidence->'folded')) FROM cadre.escalation WHERE "
+                   "company = $1 AND problem = 'and_more'") == "2 1");
   check_nothing_lost(w);
 }
 

@@ -140,10 +140,12 @@ BOOST_AUTO_TEST_CASE(memory_equals_the_database_after_any_commands_poison_and_ta
       // All that can be done is done, each task once.
       for (int n = 0; n < 2'000; ++n) {
         p.report(slots);
+        // Nothing is left but what waits for a task that will never be complete; not what is only to be done later.
         if (p.active.empty() &&
-            p.w.ask("SELECT count(*) FROM cadre.task WHERE company = $1 AND status = 'queued' AND "
-                    "id NOT IN (SELECT task FROM cadre.task_dependency WHERE company = $1)") == "0" &&
-            p.w.ask("SELECT count(*) FROM cadre.workable_task WHERE company = $1") == "0")
+            p.w.ask(
+                "SELECT count(*) FROM cadre.task WHERE company = $1 AND status = 'queued' AND id NOT IN (SELECT d.task "
+                "FROM cadre.task_dependency d JOIN cadre.task b ON b.company = d.company AND b.id = d.depends_on "
+                "WHERE d.company = $1 AND b.status <> 'complete')") == "0")
           break;
         while (!p.active.empty()) p.end_a_run();
       }

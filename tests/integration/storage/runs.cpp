@@ -249,6 +249,35 @@ BOOST_AUTO_TEST_CASE(urgent_tasks_go_first_and_tasks_without_agent_go_to_their_m
   BOOST_TEST(w.last.grants[0].task.text == low.id.text);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_pause_held_back_is_granted_as_it_ends) {
+  world w;
+  agent_pause agent;
+  agent.agent.text = "ceo.data.plain";
+  mode_pause mode;
+  mode.mode = "plain";
+  w.must(agent);
+  w.must(mode);
+  const auto since = [&] {
+    return w.ask(
+        "SELECT a.paused_at::text || m.paused_at FROM cadre.agent a, cadre.mode m WHERE a.company = $1 AND m.company = "
+        "$1 AND a.path = 'ceo.data.plain' AND m.name = 'plain'");
+  };
+  const auto first = since();
+  w.must(agent);
+  w.must(mode);
+  BOOST_TEST(since() == first);
+  w.must(w.task("ceo.data.plain"));
+  auto both = w.report("ceo.data.plain", 1);
+  both.agents.push_back(w.report("ceo.data.solo", 1).agents[0]);  // For whom there is nothing.
+  w.must(both);
+  BOOST_TEST(w.last.grants.empty());
+  agent.paused = mode.paused = false;
+  w.must(agent);
+  BOOST_TEST(w.last.grants.empty());
+  w.must(mode);
+  BOOST_TEST(w.last.grants.size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_silent_node_gets_no_work) {
   world w;
   w.must(w.report("ceo.data.plain", 1));

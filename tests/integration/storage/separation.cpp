@@ -149,6 +149,91 @@ BOOST_AUTO_TEST_CASE(no_sql_promotes_without_all_verdicts) {
   BOOST_TEST(w.as_writer(verdicts + w.insert_promotion("hosts")) == check);
   BOOST_TEST(w.as_writer("UPDATE cadre.output SET status = 'dropped'" + w.by_output("id") + "; " +
                          w.insert_promotion()) == check);
+  // Not even with all of them, once it is not in review any more.
+  BOOST_TEST(w.as_writer(verdicts + "UPDATE cadre.output SET status = 'dropped'" + w.by_output("id") + "; " +
+                         w.insert_promotion()) == check);
+}
+
+BOOST_AUTO_TEST_CASE(no_sql_makes_a_verdict_of_one_who_is_no_auditor_any_more) {
+  half_way w;
+  w.life_of("ceo.ops.audit2");
+  BOOST_TEST(w.as_writer("UPDATE cadre.agent SET role = 'worker' WHERE company = " + w.me +
+                         " AND path = 'ceo.ops.audit2'; " + w.insert_verdict("ceo.ops.audit2")) == check);
+}
+
+BOOST_AUTO_TEST_CASE(no_sql_makes_a_verdict_of_an_auditor_of_others) {
+  world w;
+  const auto output = w.produced("ceo.data.ingest", "hosts", {row_a});
+  w.life_of("ceo.ops.audit2");
+  const auto insert = [&](const std::string& auditor) {
+    return sql_state(w.db, storage::writer_role,
+                     "INSERT INTO cadre.verdict (company, output, id, worker, auditor, passed) VALUES (" +
+                         text(w.company.name) + ", " + text(output.text) + ", " + text(new_uuid()) +
+                         ", 'ceo.data.ingest', " + text(auditor) + ", true)");
+  };
+  BOOST_TEST(insert("ceo.ops.audit2") == check);
+  w.life_of("ceo.ops.audit");
+  BOOST_TEST(insert("ceo.ops.audit") == "ok");
+}
+
+BOOST_AUTO_TEST_CASE(an_output_without_rows_goes_no_sooner_than_others) {
+  world w;
+  const auto output = w.produced("ceo.data.pair", "pairs", {});
+  const auto of_it = [&](const std::string& column) {
+    return " WHERE company = " + text(w.company.name) + " AND " + column + " = " + text(output.text);
+  };
+  BOOST_TEST(sql_state(w.db, storage::writer_role,
+                       "DELETE FROM cadre.audit_due" + of_it("output") + "; DELETE FROM cadre.output" + of_it("id")) ==
+             check);
+}
+
+BOOST_AUTO_TEST_CASE(no_sql_turns_canonical_rows_back_to_what_an_older_output_said) {
+  half_way w;
+  w.must(w.verdict(w.output, "ceo.ops.audit2", true));
+  const auto newer = w.produced("ceo.data.pair", "pairs", {R"({"host":"a","tool":"t","x":1})"});
+  for (const auto* auditor : {"ceo.ops.audit", "ceo.ops.audit2"}) w.must(w.verdict(newer, auditor, true));
+  const auto now = w.canonical("pairs");
+  BOOST_TEST(now == R"({"x": 1, "host": "a", "tool": "t"})");
+  BOOST_TEST(w.as_writer("UPDATE cadre.canonical SET output = " + w.id + ", row = " + text(row_a) +
+                         " WHERE company = " + w.me + " AND dataset = 'pairs'") == check);
+  BOOST_TEST(w.as_writer(w.insert_canonical(key_b, row_b)) == check);
+  BOOST_TEST(w.canonical("pairs") == now);
+}
+
+BOOST_AUTO_TEST_CASE(a_promotion_that_only_adds_and_changes_takes_no_row_away) {
+  world w;
+  w.must(w.verdict(w.produced("ceo.data.merge", "merged", {row_a}), "ceo.ops.audit", true));
+  const auto me = text(w.company.name);
+  const auto output = text(w.produced("ceo.data.merge", "merged", {row_b}).text);
+  BOOST_TEST(sql_state(w.db, storage::writer_role,
+                       "INSERT INTO cadre.verdict (company, output, id, worker, auditor, passed) VALUES (" + me + ", " +
+                           output + ", " + text(new_uuid()) + ", 'ceo.data.merge', 'ceo.ops.audit', true); " +
+                           "INSERT INTO cadre.promotion (company, output, worker, dataset) VALUES (" + me + ", " +
+                           output + ", 'ceo.data.merge', 'merged'); DELETE FROM cadre.canonical WHERE company = " + me +
+                           " AND dataset = 'merged'") == check);
+  BOOST_TEST(w.canonical("merged") == R"({"host": "a", "tool": "t"})");
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_sees_nothing_of_a_company_that_is_not_its_own) {
+  half_way w;
+  auto v = w.verdict(w.output, "ceo.ops.audit2", true);
+  v.rows_total = 2;
+  v.statistics.text = R"({"host":{"values":2}})";
+  w.must(v);
+  pqxx::connection superuser{w.db.superuser()}, reader{w.db.url(storage::reader_role)};
+  pqxx::nontransaction all{superuser}, theirs{reader};
+  std::size_t with_rows = 0;
+  for (const auto& row : all.exec("SELECT table_name FROM information_schema.columns WHERE table_schema = 'cadre' AND "
+                                  "column_name = 'company'")) {
+    const auto count = "SELECT count(*) FROM cadre." + row[0].as<std::string>() + " WHERE company = " + w.me;
+    if (all.exec(count)[0][0].as<int>() == 0) continue;
+    ++with_rows;
+    try {
+      BOOST_TEST(theirs.exec(count)[0][0].as<int>() == 0, count);
+    } catch (const pqxx::insufficient_privilege&) {  // All the better.
+    }
+  }
+  BOOST_TEST(with_rows > 15U);
 }
 
 BOOST_AUTO_TEST_CASE(canonical_rows_are_those_of_the_promotion_and_come_and_go_with_it) {

@@ -349,6 +349,14 @@ BOOST_AUTO_TEST_CASE(auditors_take_turns) {
     turns.done(*t);
   }
   BOOST_TEST((order == std::vector<reader_turns::ticket>{d, c, a, b}));
+  // One who has more to ask does not ask it all before the next.
+  for (const auto& who : {slow, slow, quick, quick}) turns.add(who);
+  std::vector<reader_turns::ticket> again;
+  while (const auto t = turns.next()) {
+    again.push_back(*t - d);
+    turns.done(*t);
+  }
+  BOOST_TEST((again == std::vector<reader_turns::ticket>{3, 1, 4, 2}));
   turns.done(a);  // Once more, which is nothing.
   BOOST_TEST(turns.waiting() == 0u);
   BOOST_TEST(!turns.next());

@@ -134,12 +134,49 @@ BOOST_AUTO_TEST_CASE(failures_with_other_words_are_other_causes) {
   BOOST_CHECK_EQUAL(json::parse(document_of(s))["failures"].size(), 3u);
 }
 
+BOOST_AUTO_TEST_CASE(the_cause_of_most_runs_comes_first) {
+  auto s = snapshot("busy");
+  s["runs"][0]["failures"][2]["runs"] = 50;
+  const auto d = json::parse(document_of(s));
+  BOOST_CHECK_EQUAL(d["failures"][0]["error_code"], "timed_out");
+  s["runs"][0]["failures"][2]["runs"] = 4;
+  BOOST_CHECK_EQUAL(json::parse(document_of(s))["failures"][0]["error_code"], "exit_code");
+}
+
 BOOST_AUTO_TEST_CASE(a_schedule_that_missed_twice_is_one_entry) {
   const auto d = json::parse(document_of(snapshot("busy")));
   BOOST_REQUIRE_EQUAL(d["missed_schedules"].size(), 2u);
   BOOST_CHECK_EQUAL(d["missed_schedules"][0]["schedule"], "nightly");
   BOOST_CHECK_EQUAL(d["missed_schedules"][0]["fires"], 2);
   BOOST_CHECK_EQUAL(d["missed_schedules"][0]["due_at"], "2026-11-21T02:00:00+00:00");
+  // Of a long time away one row stands for many moments.
+  auto s = snapshot("busy");
+  s["missed_schedules"][2]["moments"] = 600;
+  BOOST_CHECK_EQUAL(json::parse(document_of(s))["missed_schedules"][0]["fires"], 601);
+}
+
+BOOST_AUTO_TEST_CASE(who_has_not_begun_yet_is_no_trouble) {
+  auto s = snapshot("calm");
+  s["agents"][1]["state"] = "planned";
+  BOOST_CHECK(json::parse(document_of(s))["trouble"].empty());
+  s["agents"][1]["state"] = "waiting";
+  BOOST_CHECK_EQUAL(json::parse(document_of(s))["trouble"].size(), 1u);
+}
+
+BOOST_AUTO_TEST_CASE(nodes_that_are_not_up_come_first) {
+  auto s = snapshot("calm");
+  s["nodes"][1]["state"] = "down";
+  BOOST_CHECK_EQUAL(json::parse(document_of(s))["fleet"]["nodes"][0]["name"], "two");
+}
+
+BOOST_AUTO_TEST_CASE(a_page_says_from_when_on_it_lists) {
+  auto s = snapshot("calm");
+  const auto says = [&] {
+    return brief::to_markdown(document_of(s)).find("What happened is listed from") != std::string::npos;
+  };
+  BOOST_CHECK(!says());
+  s["as_of"][0]["since"] = "2026-10-01T06:00:00+00:00";
+  BOOST_CHECK(says());
 }
 
 BOOST_AUTO_TEST_CASE(metrics_are_old_against_the_rhythm_of_their_agent) {
@@ -168,6 +205,11 @@ BOOST_AUTO_TEST_CASE(what_is_old_comes_first_and_says_so) {
   s["runs"][0]["measured"][1]["every_s"] = 60;
   const auto other = document_of(s);
   BOOST_CHECK_EQUAL(json::parse(other)["metrics"][0]["path"], "ceo.data.score");
+  // Of those that are old the oldest.
+  for (auto& m : s["runs"][0]["measured"]) m["every_s"] = 1;
+  BOOST_CHECK_EQUAL(json::parse(document_of(s))["metrics"][0]["path"], "ceo.data.ingest");
+  s["runs"][0]["measured"][1]["metrics_at"] = "2026-11-21T02:00:00+00:00";
+  BOOST_CHECK_EQUAL(json::parse(document_of(s))["metrics"][0]["path"], "ceo.data.score");
   const auto page = brief::to_markdown(document);
   BOOST_CHECK_MESSAGE(page.find("ceo.data.ingest: packages=412 (was 400) seconds=1.5, **[old]**: 3 h ago, runs every "
                                 "10 min\n") != std::string::npos,
@@ -253,13 +295,51 @@ BOOST_AUTO_TEST_CASE(each_change_alone_is_not_nothing) {
   s = same;
   s["runs"] = busy["runs"];
   BOOST_CHECK(!nothing(s));
+  for (const auto* status : {"blocked", "review", "draft", "approved", "waiting"}) {
+    s = same;
+    s["open_tasks"] = json::array({{{"status", status}, {"tasks", 1}, {"more", false}}});
+    BOOST_CHECK_MESSAGE(!nothing(s), status);
+  }
+  for (const auto* status : {"queued", "active"}) {
+    s = same;
+    s["open_tasks"] = json::array({{{"status", status}, {"tasks", 1}, {"more", false}}});
+    BOOST_CHECK_MESSAGE(nothing(s), status);
+  }
   s = same;
-  s["open_tasks"] = json::array({{{"status", "blocked"}, {"tasks", 1}, {"more", false}}});
+  s["escalation_sums"][0]["open"] = 1;  // Somebody looks into it.
   BOOST_CHECK(!nothing(s));
-  s = same;
-  s["escalation_sums"][0]["in_inbox"] = 1;
-  s["decision_counts"] = json::array({busy["decision_counts"][0]});
-  BOOST_CHECK(!nothing(s));
+}
+
+BOOST_AUTO_TEST_CASE(each_change_of_what_was_kept_alone_is_not_nothing) {
+  auto same = snapshot("calm");
+  same["previous"][0]["kept"] = json::parse(document_of(same))["kept"];
+  const auto since = [](const json& s) { return json::parse(document_of(s))["since_last"]; };
+  const auto with_kept = [&](const char* part, const json& names) {
+    auto s = same;
+    s["previous"][0]["kept"][part] = names;
+    s["previous"][0]["kept"][std::string{part} + "_total"] = names.size();
+    return s;
+  };
+  /// One decision waits: only that.
+  const auto one_waits = [](json s, int count) {
+    s["escalation_sums"][0]["open"] = s["escalation_sums"][0]["in_inbox"] = 1;
+    s["decision_counts"] = json::array({{{"id", "x"}, {"count", count}}});
+    return s;
+  };
+  for (const auto& [s, changed] : {std::pair{one_waits(same, 1), "new"},
+                                   {with_kept("decisions", {{"x", 1}}), "gone"},
+                                   {one_waits(with_kept("decisions", {{"x", 1}}), 2), "again"}}) {
+    const auto news = since(s);
+    BOOST_CHECK_MESSAGE(news["nothing"] == false, changed);
+    BOOST_CHECK_MESSAGE(news["counts"].empty(), changed << ": " << news.dump());
+    for (const auto* key : {"new", "gone", "again"})
+      BOOST_CHECK_EQUAL(news["decisions"][key], std::string{key} == changed ? 1 : 0);
+  }
+  BOOST_CHECK(since(one_waits(with_kept("decisions", {{"x", 1}}), 1))["nothing"] == true);
+  const auto back = since(with_kept("trouble", {{"ceo.ops.watch", "backoff"}}));
+  BOOST_CHECK(back["back"] == json({"ceo.ops.watch"}) && back["counts"].empty() && back["nothing"] == false);
+  const auto resumed = since(with_kept("paused", {{"mode mail", "paused"}}));
+  BOOST_CHECK(resumed["resumed"] == json({"mode mail"}) && resumed["counts"].empty() && resumed["nothing"] == false);
 }
 
 BOOST_AUTO_TEST_CASE(agents_and_pauses_come_and_go) {

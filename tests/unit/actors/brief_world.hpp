@@ -123,6 +123,7 @@ inline json storm(const std::string& text = {}) {
   repeat(s["decisions"], 20, {"origin"});
   repeat(s["decision_counts"], 100, {"id"});
   repeat(s["under_investigation"], 20, {"origin"});
+  repeat(s["settled_at_once"], 20, {"origin"});
   repeat(s["runs"][0]["failures"], 200, {"agent"});
   for (std::size_t i = 0; i < 200; ++i) {
     auto& error = s["runs"][0]["failures"][i]["error"];

@@ -360,6 +360,21 @@ BOOST_AUTO_TEST_CASE(an_unreadable_row_is_found_whatever_the_sample) {
   BOOST_TEST(report.statistics.rows == 50);
 }
 
+BOOST_AUTO_TEST_CASE(an_unreadable_row_has_its_place_in_a_sample) {
+  check_spec own;
+  own.type = check_kind::not_null;
+  own.columns = {"host"};
+  own.name = "own";
+  own.sample = rows_of(10);
+  auto runner = check_runner::make({own}, "d", {}, an_output, 100);
+  BOOST_REQUIRE(runner.has_value());
+  for (int i = 0; i < 100; ++i) runner->add_row("k", i % 2 == 0 ? "[]" : R"({"host":"h"})");
+  const auto report = runner->finish({});
+  BOOST_TEST(report.notes == (std::vector<std::string>{"own: looked at 10 of 100 rows"}),
+             boost::test_tools::per_element());
+  BOOST_TEST(report.rows_checked == 10);
+}
+
 BOOST_AUTO_TEST_CASE(statistics_are_those_of_the_rows) {
   const auto s = counted({R"({"a":1,"b":"x","c":null})", R"({"a":2,"b":""})", R"({"a":3,"b":"y"})", R"({"a":6})"});
   BOOST_TEST(s.rows == 4);
@@ -443,7 +458,7 @@ BOOST_AUTO_TEST_CASE(null_shares_are_compared_by_column) {
              "drift: against the last 1: host: 100.0 % without a value where 10.0 % are usual (50.0 % apart allowed); "
              "new: 0.0 % without a value where 100.0 % are usual (50.0 % apart allowed); "
              "price: 100.0 % without a value where 0.0 % are usual (50.0 % apart allowed)");
-  BOOST_TEST(drifted(drift({}, 0.1, {}), {}, history) == "");  // No rows: that is for row_count.
+  BOOST_TEST(drifted(drift({}, 0.05, {}), {}, history) == "");  // No rows: that is for row_count.
 }
 
 BOOST_AUTO_TEST_CASE(numbers_are_compared_by_their_quartiles) {
@@ -459,6 +474,7 @@ BOOST_AUTO_TEST_CASE(numbers_are_compared_by_their_quartiles) {
   BOOST_TEST(drifted(check, prices(100, 49.5 - 500, 10.1), history).find("lower quartile") != std::string::npos);
   BOOST_TEST(drifted(check, prices(7, 10'000, 1), history) == "");  // Too few to say.
   BOOST_TEST(drifted(check, prices(8, 10'000, 1), history) != "");
+  BOOST_TEST(drifted(check, prices(100, 10'000, 1), {counted(prices(7, 0, 1))}) == "");  // Too few then.
   BOOST_TEST(drifted(drift({}, {}, 3.0, {"other"}), prices(100, 9'999, 1), history) == "");
 }
 

@@ -160,6 +160,25 @@ BOOST_AUTO_TEST_CASE(the_pause_doubles_to_its_bound_and_starts_again_after_a_suc
   BOOST_CHECK_EQUAL(s.failure_of(errc::unreachable), "wake 10");
 }
 
+BOOST_AUTO_TEST_CASE(who_is_busy_says_when_to_come_again) {
+  command_queue_options o;
+  o.retry_initial = milliseconds{10};
+  o.retry_max = milliseconds{50};
+  script s{o};
+  s.add("a");
+  const auto busy_for = [&](std::int64_t ms) {
+    failure why{errc::busy, "later"};
+    why.retry_after_ms = ms;
+    const auto said = s.outcomes({answered("a", outcome_status::busy, why)});
+    s.wake();
+    return said;
+  };
+  BOOST_CHECK_EQUAL(busy_for(0), "wake 10");
+  BOOST_CHECK_EQUAL(busy_for(5), "wake 20");  // Not sooner than it would have come anyway,
+  BOOST_CHECK_EQUAL(busy_for(45), "wake 45");
+  BOOST_CHECK_EQUAL(busy_for(1'000'000), "wake 50");  // and not after its own bound.
+}
+
 BOOST_AUTO_TEST_CASE(stale_wakes_do_nothing) {
   script s;
   BOOST_CHECK_EQUAL(s.wake(0), "");

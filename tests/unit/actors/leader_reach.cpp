@@ -119,6 +119,20 @@ BOOST_AUTO_TEST_CASE(and_new_tasks_have_their_part_whatever_else_comes) {
   intake.add(some(4, true));
   BOOST_TEST((taken(intake) == std::vector{8, 8, -4}));
   BOOST_TEST((taken(intake) == std::vector{8, 8}));
+  // Nor is the whole more than it may be.
+  writer_intake full{{.commands_max = 20, .new_tasks_max = 10, .new_tasks_min = 4}};
+  for (int n = 0; n < 5; ++n) full.add(some(5, false));
+  full.add(some(4, true));
+  BOOST_TEST((taken(full) == std::vector{5, 5, 5, -4}));
+}
+
+BOOST_AUTO_TEST_CASE(what_comes_with_a_new_task_makes_it_urgent) {
+  writer_intake intake{{.commands_max = 20, .new_tasks_max = 10, .new_tasks_min = 4}};
+  auto mixed = some(2, true);
+  mixed.commands.push_back(some(1, false).commands[0]);
+  intake.add(some(4, true));
+  intake.add(std::move(mixed));
+  BOOST_TEST((taken(intake) == std::vector{3, -4}));
 }
 
 BOOST_AUTO_TEST_CASE(a_batch_over_the_bound_goes_alone_and_whole) {

@@ -189,6 +189,8 @@ BOOST_AUTO_TEST_CASE(ids_come_from_run_and_line_so_that_a_repeat_is_the_same) {
   BOOST_CHECK_EQUAL(s.body<output_add>(2).output.text, again.body<output_add>(2).output.text);
   BOOST_CHECK_NE(s.body<task_add>(0).id.text, s.body<task_add>(1).id.text);
   BOOST_CHECK(is_uuid(s.body<task_add>(0).id.text));
+  // What comes of it may be a matter of what this run is about.
+  BOOST_CHECK_EQUAL(s.body<task_add>(1).run.text, grant().run.text);
 }
 
 BOOST_AUTO_TEST_CASE(an_id_that_the_agent_chose_stays) {

@@ -2,6 +2,7 @@
 
 #include "actors/findings/documents.hpp"
 #include "actors/leader/dead_man.hpp"
+#include "config/calendar.hpp"
 #include "schemas/json.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -143,6 +144,51 @@ BOOST_AUTO_TEST_CASE(a_moment_that_the_ledger_does_not_have_is_missing) {
   r["paused"] = false;
   r["cron"] = "5 * * * *";  // The leader has another config than this node.
   BOOST_TEST(late(r) == "");
+  r["cron"] = "0 * * * *";
+  BOOST_TEST(late(r) == "expected");
+  r["tz"] = "Europe/Berlin";
+  BOOST_TEST(late(r) == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_moment_is_missing_only_after_the_jitter) {
+  auto c = company();
+  c.schedules[0].jitter = 30min;
+  const auto fire_at = config::calendar::make(c.schedules[0])->fire_at(noon);
+  BOOST_REQUIRE((noon + 1s < fire_at));
+  auto r = row(0s);
+  r["planned_until"] = (noon + -1s).us;
+  const auto missing = [&](timestamp now) {
+    r["now"] = now.us;
+    return watch_rules{c}.look(json::array({r}).dump()).at(agent_path{"ceo.audit"}).late.size();
+  };
+  BOOST_TEST(missing(fire_at + 119s) == 0U);
+  BOOST_TEST(missing(fire_at + 120s) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_step_has_as_long_as_it_may_take_at_most) {
+  auto c = company();
+  c.agents[2].retry.wait = {40s, 60s, 2.0, 0.5};
+  // Three times a minute, waits of 40 s and 60 s (and not 80), each half as long again, and the grace.
+  BOOST_TEST(time_for(c, c.schedules[0], "finished").count() == (180 + 60 + 90 + 120) * 1'000);
+  auto quick = c.agents[3];
+  quick.path.text = "ceo.audit-2";
+  quick.within = 100s;
+  c.agents.push_back(quick);
+  BOOST_TEST(time_for(c, c.schedules[0], "effect").count() == (300 + 120) * 1'000);
+}
+
+BOOST_AUTO_TEST_CASE(the_brief_is_watched_as_a_schedule) {
+  const auto c = company();
+  auto r = row(1h);
+  r["name"] = "brief";
+  r["cron"] = "0 6 * * *";
+  r["planned_until"] = (noon + 48h).us;
+  r["open"] = json::array({fire("effect", 0s)});
+  const auto found = watch_rules{c}.look(json::array({r}).dump());
+  BOOST_REQUIRE_EQUAL(found.size(), 1U);
+  const auto& of = found.at(agent_path{"ceo.audit"});
+  BOOST_REQUIRE_EQUAL(of.late.size(), 1U);
+  BOOST_TEST(of.late[0].subject == "brief");
 }
 
 BOOST_AUTO_TEST_CASE(missed_ones_count_with_all_that_is_late_in_one_finding) {
@@ -157,6 +203,47 @@ BOOST_AUTO_TEST_CASE(missed_ones_count_with_all_that_is_late_in_one_finding) {
   BOOST_TEST(
       l[0].what ==
       "schedule hourly: the fire due at 2026-11-21T12:00:00 is not fired, it was missed: nobody led (and 1 more)");
+}
+
+/// The nodes that look for ceo.audit, which lives on `home` (empty: it is down), as each of a to d decides it.
+std::string lookers(const std::string& home, const std::string& leader, const std::vector<std::string>& up) {
+  watch_places places{leader, up, {}};
+  if (!home.empty()) places.homes[agent_path{"ceo.audit"}] = home;
+  std::string names;
+  for (const char* node : {"a", "b", "c", "d"})
+    if (looks_for(agent_path{"ceo.audit"}, node == home, node, places)) names += node;
+  return names;
+}
+
+BOOST_AUTO_TEST_CASE(a_watcher_looks_where_it_lives_unless_that_is_where_the_leader_is) {
+  BOOST_TEST(lookers("b", "a", {"a", "b", "c"}) == "b");
+  BOOST_TEST(lookers("b", "b", {"c", "a", "b"}) == "a");
+  BOOST_TEST(lookers("a", "a", {"a", "b", "c"}) == "b");
+  BOOST_TEST(lookers("a", "a", {"c", "a"}) == "c");  // b is down, or drains.
+  BOOST_TEST(lookers("a", "a", {"a"}) == "a");
+  BOOST_TEST(lookers("a", "a", {}) == "a");
+  BOOST_TEST(lookers("a", "", {"a", "b"}) == "a");
+}
+
+BOOST_AUTO_TEST_CASE(nobody_looks_for_a_watcher_that_is_down) {
+  BOOST_TEST(lookers("", "a", {"a", "b"}) == "");
+  BOOST_TEST(lookers("", "", {"a", "b"}) == "");
+  BOOST_TEST(lookers("", "a", {"a"}) == "");
+}
+
+BOOST_AUTO_TEST_CASE(what_the_leader_does_not_know_yet_about_who_lives_here_counts) {
+  // It has just begun to live on the leader's node, and on another.
+  BOOST_TEST(!looks_for(agent_path{"ceo.audit"}, true, "a", {"a", {"a", "b"}, {}}));
+  BOOST_TEST(looks_for(agent_path{"ceo.audit"}, true, "b", {"a", {"a", "b"}, {}}));
+}
+
+BOOST_AUTO_TEST_CASE(places_are_read_whether_somebody_leads_or_not) {
+  const auto some = read_watch_places(R"({"leader":"a","nodes":["a","b"],"homes":{"ceo.audit":"b"}})");
+  BOOST_TEST(some.leader == "a");
+  BOOST_TEST((some.nodes == std::vector<std::string>{"a", "b"}));
+  BOOST_TEST(some.homes.at(agent_path{"ceo.audit"}) == "b");
+  const auto none = read_watch_places(R"({"leader":null,"nodes":[],"homes":{}})");
+  BOOST_TEST((none.leader.empty() && none.nodes.empty() && none.homes.empty()));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

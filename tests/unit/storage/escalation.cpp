@@ -260,6 +260,53 @@ BOOST_AUTO_TEST_CASE(what_is_put_off_comes_back_to_the_same_holder) {
              "woken ceo.a, skipped ceo.a, moved ceo: open at ceo in inbox");
 }
 
+BOOST_AUTO_TEST_CASE(whatever_is_done_to_it_it_is_open_and_awake_afterwards) {
+  using enum escalation_action;
+  const org_table org{{"ceo", holds(0)}, {"ceo.a", holds(7)}, {"ceo.b", holds(9)}, {"ceo.a.w", holds(0)}};
+  const auto act = [&](const standing& at, const wish& w) {
+    return script(act_on(view(org), at, {"ceo.a.w"}, w, {}, start));
+  };
+  auto asleep = open_at("ceo.a");
+  asleep.snoozed = true;
+  BOOST_TEST(act(asleep, wish_to(delegate, "ceo.b")) == "delegated ceo.b: open at ceo.b for 9");
+  BOOST_TEST(act(asleep, wish_to(escalate)) == "moved ceo: open at ceo in inbox");
+  BOOST_TEST(script(acknowledge_escalation(asleep, "anna", "")) == "acknowledged ceo.a: acknowledged at ceo.a");
+  BOOST_TEST(script(resolve_escalation(asleep, "anna", "")) == "resolved ceo.a: resolved at ceo.a");
+  const auto seen = acknowledge_escalation(open_at("ceo.a"), "anna", "").after;
+  BOOST_TEST(act(seen, wish_to(delegate, "ceo.b")) == "delegated ceo.b: open at ceo.b for 9");
+  BOOST_TEST(act(seen, wish_to(snooze, "", 60)) == "snoozed ceo.a: open at ceo.a for 60 asleep");
+}
+
+BOOST_AUTO_TEST_CASE(after_so_many_steps_its_next_move_is_into_the_inbox) {
+  const org_table org{{"ceo", holds(0)}, {"ceo.a", holds(7)}, {"ceo.a.b", holds(5)}};
+  auto tired = open_at("ceo.a.b");
+  tired.hops = hops_max - 1;
+  BOOST_TEST(script(escalation_due(view(org), tired, false, start)) == "moved ceo.a: open at ceo.a for 7");
+  tired.hops = hops_max;
+  BOOST_TEST(script(escalation_due(view(org), tired, false, start)) == "moved ceo: open at ceo in inbox");
+}
+
+BOOST_AUTO_TEST_CASE(in_the_inbox_nothing_happens_by_itself) {
+  const org_table org{{"ceo", holds(5, escalation_policy::resolve)}, {"ceo.a", holds(7)}};
+  auto inbox = open_at("ceo");
+  inbox.in_inbox = true;
+  BOOST_TEST(escalation_due(view(org), inbox, true, start).hops.empty());
+  BOOST_TEST(investigation_over(view(org), inbox, "late", true, start).hops.empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_ran_again_before_is_not_run_again_by_who_gets_it_next) {
+  org_table org{{"ceo", holds(0)},
+                {"ceo.a", holds(0, escalation_policy::retry)},
+                {"ceo.a.b", holds(7)},
+                {"ceo.a.b.w", does("m")}};
+  const auto pass = [&](bool repeats) {
+    return script(act_on(view(org), open_at("ceo.a.b"), {"ceo.a.b.w"}, wish_to(escalation_action::escalate),
+                         failed_by("ceo.a.b.w", "m", repeats), start));
+  };
+  BOOST_TEST(pass(false) == "moved ceo.a, retried ceo.a, resolved ceo.a: resolved at ceo.a retry");
+  BOOST_TEST(pass(true) == "moved ceo.a, moved ceo: open at ceo in inbox");
+}
+
 BOOST_AUTO_TEST_CASE(it_may_be_passed_up_at_once) {
   using enum escalation_action;
   const org_table org{{"ceo", holds(0)}, {"ceo.a", holds(7)}, {"ceo.a.w", holds(0)}};
@@ -271,6 +318,42 @@ BOOST_AUTO_TEST_CASE(it_may_be_passed_up_at_once) {
   const auto done = resolve_escalation(up->after, "anna", "");
   BOOST_TEST(script(act_on(view(org), done.after, {"ceo.a.w"}, wish_to(snooze, "", 1), {}, start)) ==
              "illegal_transition: it is resolved already");
+}
+
+BOOST_AUTO_TEST_CASE(a_task_of_an_investigation_that_fails_passes_it_up) {
+  org_table org{{"ceo", holds(0)}, {"ceo.a", holds(7, escalation_policy::resolve)}, {"ceo.a.b", holds(5)}};
+  const auto failed = [&](const standing& at) {
+    return script(errand_failed(view(org), at, "it failed", true, start));
+  };
+  BOOST_TEST(failed(open_at("ceo.a.b")) == "undecided ceo.a.b, moved ceo.a: open at ceo.a for 7");
+  // Not settled by the policy of one who had his turn.
+  BOOST_TEST(failed(open_at("ceo.a")) == "undecided ceo.a, moved ceo: open at ceo in inbox");
+  auto asleep = open_at("ceo.a");
+  asleep.snoozed = true;
+  BOOST_TEST(failed(asleep) == "undecided ceo.a: open at ceo.a for 0 asleep");
+  auto inbox = open_at("ceo");
+  inbox.in_inbox = true;
+  inbox.due = {};
+  BOOST_TEST(failed(inbox) == "undecided ceo: open at ceo in inbox");
+  BOOST_TEST(failed(acknowledge_escalation(open_at("ceo.a"), "anna", "").after) ==
+             "undecided ceo.a: acknowledged at ceo.a");
+  BOOST_TEST(failed(resolve_escalation(open_at("ceo.a"), "anna", "").after) == ": resolved at ceo.a");
+}
+
+BOOST_AUTO_TEST_CASE(what_comes_of_a_task_of_an_investigation_begins_above_who_had_it) {
+  const org_table org{{"ceo", holds(0)},   {"ceo.a", holds(7)},   {"ceo.a.b", holds(5)}, {"ceo.a.b.w", holds(0)},
+                      {"ceo.o", holds(9)}, {"ceo.o.w", holds(0)}, {"ceo.x", holds(0)}};
+  const auto raised = [&](const std::string& origin, const std::string& above) {
+    return script(raise_escalation(view(org), {origin}, false, start, {above}));
+  };
+  BOOST_TEST(raised("ceo.a.b.w", "ceo.a.b") == "raised ceo.a: open at ceo.a for 7");
+  BOOST_TEST(raised("ceo.a.b.w", "ceo.a") == "raised ceo: open at ceo in inbox");
+  BOOST_TEST(raised("ceo.a.b.w", "ceo") == "raised ceo: open at ceo in inbox");
+  // Beside is not above; and who reports to somebody higher than that goes there.
+  BOOST_TEST(raised("ceo.o.w", "ceo.a.b") == "raised ceo.a: open at ceo.a for 7");
+  BOOST_TEST(raised("ceo.x", "ceo.a.b") == "raised ceo: open at ceo in inbox");
+  BOOST_TEST(raise_escalation(view(org), {"ceo.a.b.w"}, false, start, {"ceo.a.b"}).hops[0].reason ==
+             "raised by ceo.a.b.w, in a task of an investigation that ceo.a.b had");
 }
 
 BOOST_AUTO_TEST_CASE(every_escalation_ends_in_the_inbox_or_is_settled) {
@@ -392,6 +475,42 @@ BOOST_AUTO_TEST_CASE(whatever_is_done_it_ends_in_the_inbox_or_settled_in_bounded
   // The test would show little if chance always settled them early.
   BOOST_TEST(by_hops > 20);
   BOOST_TEST(settled > 100);
+}
+
+BOOST_AUTO_TEST_CASE(investigations_whose_tasks_fail_end_at_the_top) {
+  std::mt19937 random{13};
+  std::size_t longest = 0;
+  for (int round = 0; round < 4'000; ++round) {
+    auto org = random_org(random);
+    const auto any = [&] {
+      auto at = org.begin();
+      std::advance(at, random() % org.size());
+      return at->first;
+    };
+    std::size_t generations = 0, below = 99;
+    agent_path highest;
+    for (;;) {
+      auto step = raise_escalation(view(org), {any()}, random() % 8 == 0, start, highest);
+      if (step.after.status != escalation_status::open || step.after.in_inbox) break;
+      // Its holder gives it to whom he may, has it settled after a task of the investigation was added, and that fails.
+      auto hops = step.hops;
+      for (auto given = random() % 3; given > 0; --given) {
+        const auto wanted = by_agent(wish_to(escalation_action::delegate, any()), step.after.holder.text);
+        if (const auto next = act_on(view(org), step.after, {"ceo.none"}, wanted, {}, start)) {
+          step.after = next->after;
+          hops.insert(hops.end(), next->hops.begin(), next->hops.end());
+        }
+      }
+      highest = hops.front().holder;
+      for (const auto& h : hops)
+        if (h.holder.depth() < highest.depth()) highest = h.holder;
+      BOOST_REQUIRE_LT(highest.depth(), below);
+      below = highest.depth();
+      ++generations;
+    }
+    longest = std::max(longest, generations);
+  }
+  BOOST_TEST(longest >= 3U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

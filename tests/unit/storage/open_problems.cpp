@@ -53,6 +53,47 @@ BOOST_AUTO_TEST_CASE(each_origin_has_room_for_so_many) {
   BOOST_TEST(!problems.has_room({"ceo.a"}));
 }
 
+BOOST_AUTO_TEST_CASE(what_was_settled_counts_for_a_while_and_has_room_of_its_own) {
+  open_problems problems;
+  const auto settled = [](std::int64_t until) {
+    auto p = problem_of("ceo.a");
+    p.counts_until.us = until;
+    return p;
+  };
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(open_problems::per_origin_max); ++i) {
+    BOOST_TEST(problems.has_room({"ceo.a"}, true));
+    problems.add("x" + std::to_string(i), settled(100 + i));
+  }
+  BOOST_TEST(!problems.has_room({"ceo.a"}, true));
+  BOOST_TEST(problems.has_room({"ceo.a"}));
+  problems.forget_settled({100});
+  BOOST_TEST((problems.find("x0") == nullptr));
+  BOOST_TEST((problems.find("x1") != nullptr));
+  BOOST_TEST(problems.has_room({"ceo.a"}, true));
+  // It came up again and is open now: it stays, whatever the time.
+  auto open = problem_of("ceo.a");
+  open.id = problems.find("x1")->id;
+  problems.add("x1", open);
+  problems.add("x2", problem_of("ceo.a"));
+  problems.forget_settled({1'000});
+  BOOST_TEST(problems.size() == 2U);
+  BOOST_TEST(problems.find("x1")->is_open());
+  BOOST_TEST(problems.find("x2")->is_open());
+}
+
+BOOST_AUTO_TEST_CASE(so_many_are_known_that_were_settled) {
+  open_problems problems;
+  for (std::size_t i = 0; i < open_problems::settled_max + 10; ++i) {
+    auto p = problem_of("ceo.a" + std::to_string(i));
+    p.counts_until.us = 100;
+    problems.forget_settled({1});
+    problems.add("x" + std::to_string(i), p);
+  }
+  BOOST_TEST(problems.size() <= open_problems::settled_max + 1);
+  BOOST_TEST((problems.find("x0") == nullptr));
+  BOOST_TEST((problems.find("x" + std::to_string(open_problems::settled_max)) != nullptr));
+}
+
 BOOST_AUTO_TEST_CASE(raises_are_remembered_for_as_long_as_there_is_room) {
   open_problems problems;
   const escalation_id first{"first"}, second{"second"};

@@ -1,0 +1,362 @@
+#include "fixture.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+using namespace storage_test;
+
+/// That escalations neither come in crowds nor go round.
+namespace loops {
+
+config::company company_where_data(std::int64_t ms, escalation_policy then) {
+  auto company = make_company("c" + new_uuid().substr(24));
+  agent_of(company, "ceo.data").on_escalation = {milliseconds{ms}, then};
+  agent_of(company, "ceo.data.plain").retry.attempts = 1;
+  return company;
+}
+
+escalation_raise odd(const std::string& fingerprint = {}) {
+  escalation_raise r;
+  r.id = new_id<escalation_id>();
+  r.origin = {"ceo.data.plain"};
+  r.problem = "odd";
+  r.fingerprint = fingerprint;
+  r.cause = {errc::internal, "it broke"};
+  return r;
+}
+
+/// A clock that goes on when the test says so.
+struct own_time {
+  std::shared_ptr<timestamp> now = std::make_shared<timestamp>(timestamp{
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count()});
+  [[nodiscard]] storage::engine_options options() const {
+    storage::engine_options o;
+    o.clock = [now = now] { return *now; };
+    return o;
+  }
+};
+
+struct loop_world : own_time, world {
+  explicit loop_world(const config::company& c) : world{c, shared_database(), own_time::options()} {}
+
+  void commit_all(const std::vector<command>& commands) {
+    last = engine->commit(commands);
+    for (const auto& o : last.outcomes)
+      BOOST_REQUIRE_MESSAGE(o.status == outcome_status::committed, storage_test::status(o) << ": " << o.error.message);
+  }
+  /// `STATUS HOLDER COUNT` of each, as they came.
+  std::string all() {
+    return ask(
+        "SELECT string_agg(concat_ws(' ', status, holder, count), ', ' ORDER BY raised_at, id) FROM "
+        "cadre.escalation WHERE company = $1");
+  }
+  std::string sums() {
+    return ask("SELECT concat_ws(' ', count(*), sum(count)) FROM cadre.escalation WHERE company = $1");
+  }
+  /// Has the newest task of the agent done, and fails it.
+  task_id fail_one(const std::string& agent) {
+    must(report(agent, 1));
+    BOOST_REQUIRE_EQUAL(last.grants.size(), 1U);
+    const auto grant = last.grants[0];
+    run_fail failed;
+    failed.run = grant.run;
+    failed.error = {errc::exit_code, "exit code 3"};
+    must(failed, agent);
+    return grant.task;
+  }
+};
+
+/// The manager of `plain` has a program, and ten minutes for what he gets.
+config::company with_investigators() {
+  auto company = company_where_data(600'000, escalation_policy::escalate);
+  auto& data = agent_of(company, "ceo.data");
+  data.run.how = config::run_spec::mode::command;
+  data.run.command = {"./look"};
+  data.timeout = milliseconds{3'600'000};
+  return company;
+}
+
+struct errand_world : loop_world {
+  errand_world() : loop_world{with_investigators()} {}
+
+  /// A problem of `plain` that its manager begins to look into, and a task for `agent` that his run adds.
+  std::pair<run_grant, task_id> looked_into(const std::string& agent) {
+    must(odd());
+    must(report("ceo.data", 1));
+    BOOST_REQUIRE_EQUAL(last.grants.size(), 1U);
+    const auto looks = last.grants[0];
+    return {looks, added_by(looks, agent)};
+  }
+  task_id added_by(const run_grant& grant, const std::string& agent) {
+    auto add = task(agent);
+    add.run = grant.run;
+    must(add, grant.agent.text);
+    return add.id;
+  }
+  void settle(const run_grant& grant) {
+    must(escalation_decide{grant.run, escalation_action::resolve, {}, 0, "it is being mended"}, grant.agent.text);
+    run_complete done;
+    done.run = grant.run;
+    must(done, grant.agent.text);
+  }
+  std::string errands() { return ask("SELECT sum(cardinality(errands)) FROM cadre.escalation WHERE company = $1"); }
+  std::string hops(const std::string& problem) {
+    return ask(
+        "SELECT string_agg(h.action || ' ' || h.holder, ', ' ORDER BY h.hop) FROM cadre.escalation_hop h JOIN "
+        "cadre.escalation e ON e.company = h.company AND e.id = h.escalation WHERE h.company = $1 AND e.problem "
+        "= '" +
+        problem + "'");
+  }
+};
+
+}  // namespace loops
+
+using loops::loop_world;
+using loops::odd;
+
+BOOST_AUTO_TEST_SUITE(escalation_loops)
+
+BOOST_AUTO_TEST_CASE(a_storm_that_is_settled_at_once_is_one_escalation_with_a_count) {
+  loop_world w{loops::company_where_data(0, escalation_policy::resolve)};
+  constexpr int batches = 20, each = 500;
+  std::vector<command> last_batch;
+  for (int b = 0; b < batches; ++b) {
+    std::vector<command> commands;
+    for (int i = 0; i < each; ++i) commands.push_back(make(odd()));
+    w.commit_all(commands);
+    if (b % 5 == 4) w.take_over();
+    last_batch = commands;
+  }
+  BOOST_TEST(w.all() == "resolved ceo.data 10000");
+  // Repeats by senders that did not hear of it, and a hop each time the count doubled.
+  w.commit_all(last_batch);
+  BOOST_TEST(w.all() == "resolved ceo.data 10000");
+  BOOST_TEST(w.ask("SELECT count(*) <= 16 FROM cadre.escalation_hop WHERE company = $1") == "t");
+  BOOST_TEST(w.ask("SELECT reason FROM cadre.escalation_hop WHERE company = $1 ORDER BY hop DESC LIMIT 1")
+                 .find("raised 8500 times; the last: it broke") == 0U);
+  *w.now = *w.now + std::chrono::hours{1};
+  w.must(odd());
+  w.must(odd());
+  BOOST_TEST(w.all() == "resolved ceo.data 10000, resolved ceo.data 2");
+}
+
+BOOST_AUTO_TEST_CASE(many_problems_that_are_settled_at_once_fold) {
+  loop_world w{loops::company_where_data(0, escalation_policy::resolve)};
+  for (int b = 0; b < 4; ++b) {
+    std::vector<command> commands;
+    for (int i = 0; i < 250; ++i) commands.push_back(make(odd("odd " + std::to_string(b * 250 + i))));
+    w.commit_all(commands);
+    w.take_over();
+  }
+  BOOST_TEST(w.sums() == "21 1000");
+  BOOST_TEST(w.ask("SELECT concat_ws(' ', status, count, jsonb_array_length(evidence->'folded')) FROM cadre.escalation "
+                   "WHERE company = $1 AND problem = 'and_more'") == "resolved 980 50");
+  BOOST_TEST(w.ask("SELECT cause FROM cadre.escalation WHERE company = $1 AND problem = 'and_more'")
+                 .find("more than 20 problems of ceo.data.plain were settled at once") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_settled_counts_only_what_would_be_settled_too) {
+  loop_world w{loops::company_where_data(0, escalation_policy::resolve)};
+  w.must(odd());
+  const auto second = odd();
+  w.must(second);
+  agent_pause pause;
+  pause.agent = {"ceo.data"};
+  w.must(pause);
+  w.must(second);  // Its sender did not hear that it was counted.
+  BOOST_TEST(w.all() == "resolved ceo.data 2");
+  w.must(odd());
+  BOOST_TEST(w.all() == "resolved ceo.data 2, open ceo 1");
+  pause.paused = false;
+  w.must(pause);
+  w.must(odd());
+  BOOST_TEST(w.all() == "resolved ceo.data 2, open ceo 2");
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_neighbour_does_not_change_what_is_settled) {
+  loop_world w{loops::company_where_data(0, escalation_policy::resolve)};
+  brief_add poison;
+  poison.id = new_id<brief_id>();
+  poison.body.text = "{";
+  std::vector<command> commands;
+  for (int i = 0; i < 9; ++i) commands.push_back(make(odd()));
+  commands.insert(commands.begin() + 4, make(poison));
+  w.last = w.engine->commit(commands);
+  BOOST_TEST(storage_test::status(w.last.outcomes[4]) != "committed");
+  BOOST_TEST(w.all() == "resolved ceo.data 9");
+}
+
+BOOST_AUTO_TEST_CASE(each_task_runs_again_once_and_what_fails_again_climbs) {
+  loop_world w{loops::company_where_data(0, escalation_policy::retry)};
+  for (int i = 0; i < 3; ++i) {
+    w.must(w.task("ceo.data.plain"));
+    // The task that was added first is done first: retries line up behind.
+    if (i == 0) w.fail_one("ceo.data.plain");
+  }
+  BOOST_TEST(w.all() == "resolved ceo.data 1");
+  std::vector<command> fails;
+  w.must(w.report("ceo.data.plain", 3));
+  BOOST_REQUIRE_EQUAL(w.last.grants.size(), 3U);
+  for (const auto& grant : w.last.grants) {
+    run_fail failed;
+    failed.run = grant.run;
+    failed.error = {errc::exit_code, "exit code 3"};
+    fails.push_back(make(failed, "ceo.data.plain"));
+  }
+  w.commit_all(fails);
+  // The retry of the first is no more settled: it is a problem of its own, and what fails from now on is counted there.
+  BOOST_TEST(
+      w.ask("SELECT string_agg(status || ' ' || holder, ', ' ORDER BY raised_at, id) FROM cadre.escalation WHERE "
+            "company = $1") == "resolved ceo.data, open ceo");
+  BOOST_TEST(w.sums() == "2 4");
+}
+
+BOOST_AUTO_TEST_CASE(a_storm_of_failures_that_run_again_is_one_escalation) {
+  loop_world w{loops::company_where_data(0, escalation_policy::retry)};
+  constexpr int count = 50;
+  std::vector<command> adds, fails;
+  for (int i = 0; i < count; ++i) adds.push_back(make(w.task("ceo.data.plain")));
+  w.commit_all(adds);
+  w.must(w.report("ceo.data.plain", count));
+  BOOST_REQUIRE_EQUAL(w.last.grants.size(), static_cast<std::size_t>(count));
+  for (const auto& grant : w.last.grants) {
+    run_fail failed;
+    failed.run = grant.run;
+    failed.error = {errc::exit_code, "exit code 3"};
+    fails.push_back(make(failed, "ceo.data.plain"));
+  }
+  w.commit_all({fails.begin(), fails.begin() + count / 2});
+  w.take_over();
+  w.commit_all({fails.begin() + count / 2, fails.end()});
+  w.commit_all(fails);
+  BOOST_TEST(w.all() == "resolved ceo.data 50");
+  BOOST_TEST(w.ask("SELECT concat_ws(' ', count(*), count(DISTINCT retry_of)) FROM cadre.task WHERE company = $1 AND "
+                   "retry_of IS NOT NULL") == "50 50");
+}
+
+BOOST_AUTO_TEST_CASE(a_task_of_an_investigation_that_fails_is_a_step_of_its_escalation) {
+  loops::errand_world w;
+  const auto [looks, errand] = w.looked_into("ceo.data.plain");
+  BOOST_TEST(w.errands() == "1");
+  w.take_over();
+  BOOST_TEST(w.fail_one("ceo.data.plain").text == errand.text);
+  BOOST_TEST(w.all() == "open ceo 1");
+  BOOST_TEST(w.hops("odd") == "raised ceo.data, investigating ceo.data, undecided ceo.data, moved ceo");
+  BOOST_TEST(w.ask("SELECT reason FROM cadre.escalation_hop WHERE company = $1 AND action = 'undecided'") ==
+             "task " + errand.text +
+                 ", which its investigation added, came to nothing: run_failed of ceo.data.plain: exit code 3");
+  BOOST_TEST(w.task_status_of(looks.task) == "stale");
+  BOOST_TEST(w.errands() == "0");
+}
+
+BOOST_AUTO_TEST_CASE(after_it_is_settled_a_new_one_begins_above_who_had_it) {
+  loops::errand_world w;
+  const auto [looks, errand] = w.looked_into("ceo.data.plain");
+  w.settle(looks);
+  BOOST_TEST(w.all() == "resolved ceo.data 1");
+  w.fail_one("ceo.data.plain");
+  BOOST_TEST(w.all() == "resolved ceo.data 1, open ceo 1");
+  BOOST_TEST(w.hops("run_failed") == "raised ceo");
+  BOOST_TEST(w.errands() == "0");
+  // Of no investigation: to the manager, as always.
+  w.must(w.task("ceo.data.logs"));
+  BOOST_TEST(w.errands() == "0");
+}
+
+BOOST_AUTO_TEST_CASE(who_gave_it_away_had_it_too) {
+  loops::errand_world w;
+  const auto [looks, errand] = w.looked_into("ceo.data.plain");
+  w.must(escalation_decide{looks.run, escalation_action::delegate, {"ceo.data.logs"}, 600'000, "yours"}, "ceo.data");
+  run_complete done;
+  done.run = looks.run;
+  w.must(done, "ceo.data");
+  BOOST_TEST(w.all() == "open ceo.data.logs 1");
+  escalation_resolve resolve;
+  resolve.id.text = w.ask("SELECT id FROM cadre.escalation WHERE company = $1");
+  w.must(resolve);
+  BOOST_TEST(w.fail_one("ceo.data.plain").text == errand.text);
+  BOOST_TEST(w.hops("run_failed") == "raised ceo");
+}
+
+BOOST_AUTO_TEST_CASE(what_an_errand_adds_is_one_too_and_alerts_begin_above) {
+  loops::errand_world w;
+  const auto [looks, errand] = w.looked_into("ceo.data.solo");
+  w.must(w.report("ceo.data.solo", 1));
+  BOOST_REQUIRE_EQUAL(w.last.grants.size(), 1U);
+  const auto first = w.last.grants[0];
+  BOOST_TEST(first.task.text == errand.text);
+  const auto second = w.added_by(first, "ceo.data.plain");
+  BOOST_TEST(w.errands() == "2");
+  run_complete done;
+  done.run = first.run;
+  done.alerts.text = R"([{"problem":"hot","message":"m"}])";
+  w.must(done, "ceo.data.solo");
+  BOOST_TEST(w.hops("hot") == "raised ceo");
+  BOOST_TEST(w.errands() == "1");
+  BOOST_TEST(w.fail_one("ceo.data.plain").text == second.text);
+  BOOST_TEST(w.hops("odd") == "raised ceo.data, investigating ceo.data, undecided ceo.data, moved ceo");
+  BOOST_TEST(w.errands() == "0");
+}
+
+BOOST_AUTO_TEST_CASE(who_is_no_investigation_adds_plain_tasks) {
+  loops::errand_world w;
+  const auto [looks, errand] = w.looked_into("ceo.data.plain");
+  auto forged = w.task("ceo.data.solo");
+  forged.run = looks.run;
+  w.must(forged, "ceo.ops");
+  w.must(w.report("ceo.data.solo", 1));
+  const auto usual = w.added_by(w.last.grants[0], "ceo.data.logs");
+  BOOST_TEST(w.errands() == "1");
+  task_cancel cancel;
+  cancel.id = errand;
+  w.must(cancel);
+  BOOST_TEST(w.errands() == "0");
+  BOOST_TEST(w.all() == "open ceo.data 1");
+}
+
+BOOST_AUTO_TEST_CASE(so_many_tasks_of_an_escalation_go_on_at_once) {
+  loops::errand_world w;
+  const auto [looks, errand] = w.looked_into("ceo.data.plain");
+  std::vector<command> adds;
+  for (int i = 0; i < 105; ++i) {
+    auto add = w.task("ceo.data.plain");
+    add.run = looks.run;
+    adds.push_back(make(add, "ceo.data"));
+  }
+  w.last = w.engine->commit(adds);
+  BOOST_TEST(std::count_if(w.last.outcomes.begin(), w.last.outcomes.end(),
+                           [](const auto& o) { return storage_test::status(o) == "rejected refused"; }) == 6);
+  BOOST_TEST(w.errands() == "100");
+  w.last = w.engine->commit({adds[0]});
+  BOOST_TEST(storage_test::status(w.last.outcomes[0]) == "committed");
+}
+
+BOOST_AUTO_TEST_CASE(an_errand_that_two_auditors_fail_passes_it_up_once) {
+  loops::errand_world w;
+  const auto [looks, errand] = w.looked_into("ceo.data.pair");
+  w.must(w.report("ceo.data.pair", 1));
+  BOOST_REQUIRE_EQUAL(w.last.grants.size(), 1U);
+  const auto grant = w.last.grants[0];
+  BOOST_TEST(grant.task.text == errand.text);
+  output_add out;
+  out.output = new_id<output_id>();
+  out.run = grant.run;
+  out.dataset = "pairs";
+  out.rows = {{R"({"host":"a","tool":"t"})"}};
+  w.must(out, "ceo.data.pair");
+  run_complete done;
+  done.run = grant.run;
+  w.must(done, "ceo.data.pair");
+  w.must(w.verdict(out.output, "ceo.ops.audit", false));
+  BOOST_TEST(w.all() == "open ceo 1");
+  BOOST_TEST(w.errands() == "1");
+  w.must(w.verdict(out.output, "ceo.ops.audit2", false));
+  BOOST_TEST(w.all() == "open ceo 2");
+  BOOST_TEST(w.errands() == "0");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
