@@ -18,6 +18,9 @@ constexpr const char* greatest = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 constexpr std::size_t version_at = 14;
 constexpr int share_of_time = 5;
+constexpr int share_of_time_behind = 2;
+constexpr int stages_per_kept = 16;
+constexpr std::chrono::minutes stage_max{1};
 constexpr int rounds_per_kept = 16;
 constexpr std::int64_t rows_per_step_of_much = 50;
 constexpr int work_to_rest = 50;
@@ -72,8 +75,13 @@ std::vector<id_range> ranges_by_row(const config::kept_time& kept, timestamp now
   return {{least, first_id(upto)}, {first_other, greatest}};
 }
 
-std::chrono::milliseconds rest_after(std::chrono::microseconds took) {
-  return std::chrono::ceil<std::chrono::milliseconds>(took * (share_of_time - 1));
+std::chrono::milliseconds behind_after(const config::kept_time& kept) {
+  return std::min<std::chrono::milliseconds>(kept.time / stages_per_kept, stage_max);
+}
+
+std::chrono::milliseconds rest_after(std::chrono::microseconds took, bool is_behind) {
+  const auto share = is_behind ? share_of_time_behind : share_of_time;
+  return std::chrono::ceil<std::chrono::milliseconds>(took * (share - 1));
 }
 
 std::chrono::milliseconds rest_between_rounds(const config::retention_rule& kept, const round_facts& round) {

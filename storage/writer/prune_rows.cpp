@@ -139,9 +139,12 @@ look_result prune_tasks(unit& u, row_place& after, const std::string& upto, time
   const auto runs = u.db.run(
       "DELETE FROM cadre.run WHERE company = $1 AND task = ANY ($2::uuid[]) AND task >= $3::uuid AND task <= $4::uuid",
       u.company(), found.ids, among.least, among.greatest);
-  u.db.run("DELETE FROM cadre.task_dependency WHERE company = $1 AND task = ANY ($2::uuid[])", u.company(), found.ids);
-  u.db.run("DELETE FROM cadre.task_dependency WHERE company = $1 AND depends_on = ANY ($2::uuid[])", u.company(),
-           found.ids);
+  if (u.mem.has_dependencies) {
+    u.db.run("DELETE FROM cadre.task_dependency WHERE company = $1 AND task = ANY ($2::uuid[])", u.company(),
+             found.ids);
+    u.db.run("DELETE FROM cadre.task_dependency WHERE company = $1 AND depends_on = ANY ($2::uuid[])", u.company(),
+             found.ids);
+  }
   const auto tasks = u.db.run(
       "DELETE FROM cadre.task WHERE company = $1 AND id = ANY ($2::uuid[]) AND id >= $3::uuid AND id <= $4::uuid",
       u.company(), found.ids, among.least, among.greatest);

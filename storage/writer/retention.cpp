@@ -20,6 +20,8 @@ constexpr milliseconds step_back_max = std::chrono::hours{1};
 constexpr milliseconds whole_every = std::chrono::hours{24};
 /// Each look that took too long divides the rows of the next one by 8, up to so often.
 constexpr int slow_looks_max = 2;
+/// A step that is behind looks at so many times as many rows: half of what a step costs is its commit.
+constexpr std::int64_t steps_behind = 2;
 constexpr int months_ahead = 2;
 
 /// In their order: what holds up the end of a partition goes before the partition, and runs before their tasks.
@@ -32,6 +34,10 @@ const config::kept_time& kept_of(const config::retention_rule& kept, std::size_t
       return kept.runs;
     case stage_name::journal:
       return kept.journal;
+    case stage_name::outputs:
+      return kept.outputs;
+    case stage_name::events:
+      return kept.events;
     default:
       return kept.tasks;
   }
@@ -156,7 +162,13 @@ bool pruner::run_stage(unit& u, state& s) {
 void pruner::step(unit& u) {
   next_ = now_;
   next_.rest = false;
-  if (!run_stage(u, next_)) return;
+  const bool done = run_stage(u, next_);
+  auto& walked = next_.walks.at(next_.stage);
+  const auto goes_on = std::chrono::microseconds{u.now.us - next_.stage_began.us};
+  const auto behind_after = decide::behind_after(kept_of(u.mem.company.retention, next_.stage));
+  if (goes_on > behind_after) walked.is_behind = true;
+  if (!done) return;
+  if (goes_on <= behind_after / 2) walked.is_behind = false;
   next_.stage_began = {};
   if (++next_.stage < stages) return;
   next_.stage = 0;
@@ -167,6 +179,7 @@ void pruner::step(unit& u) {
   for (std::size_t stage = 0; stage < stages; ++stage) {
     auto& w = next_.walks.at(stage);
     walk next;
+    next.is_behind = w.is_behind;
     if (!next_.whole && w.last_upto) next.begin_at = next_begin(kept_of(kept_, stage), *w.last_upto, w.first_left);
     w = std::move(next);
   }
@@ -178,7 +191,7 @@ milliseconds pruner::committed(std::chrono::microseconds took) {
   now_ = next_;
   ++now_.round.steps;
   now_.round.took += took;
-  if (!now_.rest) return decide::rest_after(took);
+  if (!now_.rest) return decide::rest_after(took, is_behind());
   const auto rest = decide::rest_between_rounds(kept_, now_.round);
   now_.round = {};
   return rest;
@@ -190,11 +203,12 @@ milliseconds pruner::failed() {
 
 milliseconds pruner::too_slow(std::chrono::microseconds took) {
   slow_looks_ = std::min(slow_looks_ + 1, slow_looks_max);
-  return decide::rest_after(took);
+  return decide::rest_after(took, is_behind());
 }
 
 std::int64_t pruner::rows_max(std::int64_t most) const noexcept {
-  return std::max<std::int64_t>(most >> (3 * slow_looks_), 1);
+  const auto rows = is_behind() ? most * steps_behind : most;
+  return std::max<std::int64_t>(rows >> (3 * slow_looks_), 1);
 }
 
 void pruner::restart() {

@@ -44,6 +44,7 @@ class pruner {
     std::string begin_at;                  ///< Where the next round begins; empty: at the first id.
     std::optional<std::string> last_upto;  ///< How far the first range went in this round.
     std::string first_left;                ///< The first id of it that was looked at and stays for now.
+    bool is_behind = false;                ///< See decide::behind_after.
   };
   static constexpr std::size_t stages = 10;
   struct state {
@@ -58,6 +59,7 @@ class pruner {
   };
 
   bool run_stage(unit& u, state& s);
+  [[nodiscard]] bool is_behind() const { return now_.walks.at(now_.stage).is_behind; }
 
   state now_;
   state next_;  ///< After the step, if it commits.

@@ -351,6 +351,35 @@ BOOST_AUTO_TEST_CASE(a_table_that_never_catches_up_keeps_no_other_from_its_turn)
   BOOST_TEST(count(w, "task", "finished_at < '" + to_iso(time + -days{7}) + "'") != "0");
 }
 
+BOOST_AUTO_TEST_CASE(a_table_that_is_behind_goes_in_larger_steps_until_it_is_not) {
+  auto time = now();
+  auto options = small_steps(1);
+  options.clock = [&time] { return time; };
+  database db{{}};
+  world w{keeping(days{7}, days{7}), db, options};
+  std::int64_t made = 0;
+  const auto put_more = [&](int n) {
+    for (made += n; n > 0; --n) put_ended(w, id_of(w, hours{24 * 7}), hours{24 * 7});
+    time = time + hours{1};
+  };
+  // Of each step that takes tasks, how many it takes.
+  const auto steps = [&](std::chrono::microseconds each) {
+    std::string taken;
+    for (int n = 0; n < 200 && made > 0; ++n, time = time + each) {
+      prune(w, 1);
+      const auto left = std::stoll(count(w, "task"));
+      if (left != made) taken += std::to_string(made - left) + " ";
+      made = left;
+    }
+    return taken;
+  };
+  put_more(8);
+  BOOST_TEST(steps(seconds{25}) == "1 1 1 1 2 2 ");
+  prune(w);
+  put_more(2);
+  BOOST_TEST(steps(seconds{0}) == "1 1 ");
+}
+
 BOOST_AUTO_TEST_CASE(a_task_that_was_pruned_does_not_run_again) {
   world w{keeping(days{7}, days{7})};
   auto task = w.task(agent);

@@ -64,10 +64,13 @@ BOOST_AUTO_TEST_CASE(what_is_looked_at_row_by_row) {
   BOOST_TEST(!over_before({true, {}}, moment).has_value());
 }
 
-BOOST_AUTO_TEST_CASE(pruning_takes_a_fifth_of_the_time_and_waits_longer_after_each_failure) {
+BOOST_AUTO_TEST_CASE(pruning_takes_a_fifth_of_the_time_or_half_and_waits_longer_after_each_failure) {
   using us = std::chrono::microseconds;
-  BOOST_TEST((rest_after(us{10'000}) == milliseconds{40}));
-  BOOST_TEST((rest_after(us{1}) == milliseconds{1}));
+  BOOST_TEST((rest_after(us{10'000}, false) == milliseconds{40}));
+  BOOST_TEST((rest_after(us{1}, false) == milliseconds{1}));
+  BOOST_TEST((rest_after(us{10'000}, true) == milliseconds{10}));
+  BOOST_TEST((behind_after({false, std::chrono::seconds{160}}) == milliseconds{10'000}));
+  BOOST_TEST((behind_after({false, days{30}}) == milliseconds{60'000}));
   config::retention_rule kept;
   const auto rest = [&](std::int64_t pruned, us took) { return rest_between_rounds(kept, {10, pruned, took}).count(); };
   BOOST_TEST(rest(0, us{1}) == 60'000);
