@@ -27,6 +27,15 @@ void check_url(const std::string& url, const std::string& key, std::initializer_
   out.add_at(key, "another scheme than the channel speaks; allowed: " + allowed);
 }
 
+/// Whether a URL names the host that it is read on: what is sent there in the clear crosses no network.
+bool is_this_host(std::string_view url) {
+  auto host = url.substr(url.find("://") + 3);
+  host = host.substr(0, host.find('/'));
+  for (const std::string_view mine : {"127.0.0.1", "[::1]", "localhost"})
+    if (host == mine || (host.starts_with(mine) && host.substr(mine.size(), 1) == ":")) return true;
+  return false;
+}
+
 void check_email(const notify_channel& c, const std::string& at, findings& out) {
   check_url(c.url, at + ".smtp", {"smtp://", "smtps://"}, out);
   constexpr auto allowed = "not a mail address; allowed: one such as ops@example.org";
@@ -35,6 +44,11 @@ void check_email(const notify_channel& c, const std::string& at, findings& out) 
     if (!is_mail_address(c.to[i])) out.add_at(at + ".to[" + std::to_string(i) + "]", allowed);
   if (c.user.empty() != c.secret.empty())
     out.add_at(at + (c.user.empty() ? ".password" : ".user"), "user and password go together; give both or none");
+  const bool clear = c.tls == notify_channel::encryption::never && c.url.starts_with("smtp://");
+  if (clear && !c.user.empty() && !out.flagged(at + ".smtp") && !is_this_host(c.url))
+    out.add_at(at + ".tls",
+               "the password would not be encrypted; allowed with a user: auto or required, or never where smtp is on "
+               "127.0.0.1, [::1] or localhost");
 }
 
 /// Whether they are certificates is found out when they are used: this is for who gives a path.

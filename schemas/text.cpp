@@ -63,8 +63,15 @@ std::string clean_text(std::string_view text) {
 }
 
 std::string one_line(std::string text) {
-  for (auto& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const unsigned byte = static_cast<unsigned char>(text[i]);
+    const unsigned next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    const bool c1 = byte == 0xC2 && next >= 0x80 && next <= 0x9F;
+    text[kept++] = byte < 0x20 || byte == 0x7F || c1 ? ' ' : text[i];
+    if (c1) ++i;
+  }
+  text.resize(kept);
   return text;
 }
 
@@ -72,10 +79,7 @@ std::string in_quotes(std::string_view text) {
   const bool cut = text.size() > limits::quote_bytes_max;
   std::size_t end = cut ? limits::quote_bytes_max : text.size();
   while (cut && end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-  std::string quote = "\"";
-  for (const char c : clean_text(text.substr(0, end))) quote += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  quote += cut ? "\"..." : "\"";
-  return quote;
+  return '"' + one_line(clean_text(text.substr(0, end))) + (cut ? "\"..." : "\"");
 }
 
 }  // namespace cadre

@@ -37,7 +37,7 @@ struct engine_options {
   std::chrono::milliseconds regrant_after{2'000};   ///< A grant that a node does not report as held is sent again.
   std::chrono::milliseconds node_row_every{5'000};  ///< The node's row is written at most this often without a change.
   std::chrono::milliseconds run_mark_every{2'000};  ///< How often it is noted where the active runs are, at most.
-  std::int64_t prune_rows_max = 500;                ///< Rows that one step of pruning looks at.
+  std::int64_t prune_rows_max = 500;                ///< Rows that one step of pruning looks at, when it is not behind.
   std::chrono::milliseconds prune_lock_wait{20};    ///< A partition is not dropped while somebody reads it for longer.
   std::chrono::milliseconds prune_look_max{100};    ///< A search for rows to prune is given up after this long.
   /// Schedules are looked at this often at least, whatever their fires say.

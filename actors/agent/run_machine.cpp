@@ -92,6 +92,7 @@ run_machine::actions run_machine::on_outcome(const outcome& answer) {
   }
   const bool was_last = answer.command == last_command_;
   const bool was_failure = std::holds_alternative<run_fail>(found->second.what.body);
+  if (std::holds_alternative<task_add>(found->second.what.body)) --pending_tasks_;
   if (std::holds_alternative<run_progress>(found->second.what.body)) progress_pending_ = false;
   pending_bytes_ -= found->second.bytes;
   pending_.erase(found);
@@ -140,6 +141,7 @@ void run_machine::send(actions& out, command_body body, std::size_t bytes) {
   c.incarnation = grant_.incarnation;
   pending_.emplace(c.id, pending_command{c, bytes});
   pending_bytes_ += bytes;
+  if (std::holds_alternative<task_add>(c.body)) ++pending_tasks_;
   out.push_back(send_command{std::move(c), false});
 }
 
@@ -207,6 +209,7 @@ void run_machine::settle(actions& out) {
   // The first failure is the cause; a process that was killed because of it only shows the consequence.
   if (!first_error_ && !*ending_) first_error_ = ending_->error();
   if (first_error_) {
+    if (pending_tasks_ > 0) return;
     run_fail f;
     f.run = grant_.run;
     f.error = *first_error_;

@@ -61,7 +61,8 @@ class run_machine {
   void take(actions& out, const protocol_item& item);
   void stage(actions& out, const output_line& line);
   void kill(actions& out);
-  /// Sends the last command of the run once everything before it is durable.
+  /// Sends the last command of the run: of one that succeeded once everything before it is durable; of one that failed
+  /// once the tasks that it added are, since whose they are is a matter of a run that goes on.
   void settle(actions& out);
   void over(actions& out, failure error, bool superseded);
 
@@ -76,6 +77,7 @@ class run_machine {
   std::unordered_map<std::string, std::int64_t> rows_staged_;  ///< By dataset.
   std::unordered_map<command_id, pending_command> pending_;
   std::size_t pending_bytes_ = 0;
+  std::size_t pending_tasks_ = 0;  ///< How many of them add a task.
   bool paused_ = false;
   bool progress_pending_ = false;
   bool exited_ = false;

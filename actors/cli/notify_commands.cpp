@@ -14,7 +14,7 @@ using json = nlohmann::json;
 
 namespace {
 
-/// Longer than one attempt can take.
+/// Longer than one attempt can take, of who stands in.
 constexpr std::chrono::seconds test_patience{60};
 constexpr std::chrono::milliseconds test_poll{200};
 
@@ -31,22 +31,22 @@ void read_after(const std::string& after, notification_filter& filter) {
   if (after.empty()) return;
   const auto slash = after.find('/');
   if (slash == 0 || slash == std::string::npos || !is_uuid(after.substr(slash + 1)))
-    throw command_error{exit_usage,
-                        "--after: '" + after + "' is not CHANNEL/ID of a message (see `cadre notify list`)"};
+    throw command_error{
+        exit_usage, "--after: '" + after + "' is not CHANNEL/ID of a message (`cadre notify list --json` says both)"};
   filter.after_channel = after.substr(0, slash);
   filter.after_id = after.substr(slash + 1);
 }
 
-/// An empty page is an answer only about what there is.
+/// An empty page is an answer only about what there is, or was.
 void check_page(session& s, const notification_filter& filter) {
   if (!filter.after_channel.empty())
     (void)s.row(storage::queries::notification(s.company(), filter.after_channel, filter.after_id),
                 "message " + filter.after_channel + "/" + filter.after_id);
   if (filter.channel.empty()) return;
   std::string names;
-  for (const auto& row : json::parse(s.rows(storage::queries::notification_channels(s.company())))) {
+  for (const auto& row : json::parse(s.rows(storage::queries::known_channels(s.company())))) {
     if (row["name"] == filter.channel) return;
-    names += (names.empty() ? "" : ", ") + row["name"].get<std::string>();
+    if (!row["retired"].get<bool>()) names += (names.empty() ? "" : ", ") + row["name"].get<std::string>();
   }
   throw command_error{exit_findings, "there is no channel " + filter.channel + " in company " + s.company() +
                                          "; there are: " + (names.empty() ? "none" : names)};
@@ -89,6 +89,18 @@ int show_channels(const fleet_options& fleet) {
   return exit_ok;
 }
 
+/// Why a message may be owed still.
+std::string who_should_send(session& s) {
+  const auto egress = json::parse(s.rows(storage::queries::egress_nodes(s.company())));
+  if (!egress.empty())
+    return "node " + egress[0]["name"].get<std::string>() +
+           ", which has the role egress, should have sent it, or the leader in its place: see their logs";
+  const auto leader = json::parse(s.rows(storage::queries::leader(s.company())));
+  if (leader.empty() || !leader[0]["ended_at"].is_null() || leader[0]["lease_over"].get<bool>())
+    return "the leader should have sent it, and there is none now: see `cadre status`";
+  return "the leader, node " + leader[0]["node"].get<std::string>() + ", should have sent it: see its log";
+}
+
 int test_channel(const fleet_options& fleet, const std::string& channel) {
   session s{fleet};
   notification_test test;
@@ -104,7 +116,8 @@ int test_channel(const fleet_options& fleet, const std::string& channel) {
     std::this_thread::sleep_for(test_poll);
   }
   const bool sent = row["status"] == "sent";
-  if (row["status"] == "owed") row["last_error"] = "not sent within 60 s; is there a leader?";
+  if (row["status"] == "owed")
+    row["last_error"] = "not sent within " + std::to_string(test_patience.count()) + " s; " + who_should_send(s);
   if (fleet.json) {
     row["channel"] = channel;
     row["id"] = id;

@@ -107,6 +107,9 @@ watch_places read_watch_places(const std::string& row) {
   if (found["leader"].is_string()) places.leader = found["leader"].get<std::string>();
   found["nodes"].get_to(places.nodes);
   for (const auto& [path, node] : found["homes"].items()) places.homes[agent_path{path}] = node.get<std::string>();
+  for (const auto& [path, look] : found["looks"].items())
+    places.looks[agent_path{path}] = {look["node"].get<std::string>(),
+                                      milliseconds{look["age_ms"].get<std::int64_t>()}};
   return places;
 }
 
@@ -117,7 +120,10 @@ bool looks_for(const agent_path& watcher, bool here, const std::string& node, co
   const std::string* other = nullptr;
   for (const auto& name : places.nodes)
     if (name != places.leader && (other == nullptr || name < *other)) other = &name;
-  return other == nullptr ? here : *other == node;
+  if (other == nullptr) return here;
+  if (*other == node) return true;
+  const auto last = places.looks.find(watcher);
+  return here && (last == places.looks.end() || last->second.node == node || last->second.age > stand_in_silent_after);
 }
 
 watch_rules::watch_rules(const config::company& company) : company_{&company}, schedules_{company.schedules} {

@@ -18,11 +18,21 @@ namespace cadre::actors {
 std::chrono::milliseconds time_for(const config::company& company, const config::schedule& schedule,
                                    std::string_view step);
 
+/// Who looked last for a watcher, and how long ago.
+struct watch_look {
+  std::string node;
+  std::chrono::milliseconds age{0};
+};
+
+/// A stand-in whose last look is so old may be cut off from the database: the watcher's own node looks as well.
+inline constexpr std::chrono::seconds stand_in_silent_after{10};
+
 /// Where there is somebody who could look.
 struct watch_places {
   std::string leader;                       ///< The node that leads; empty: none does.
   std::vector<std::string> nodes;           ///< That are up.
   std::map<agent_path, std::string> homes;  ///< The nodes of the watchers that run.
+  std::map<agent_path, watch_look> looks;   ///< The newest of each watcher.
 };
 
 /// `row`: of queries::watch_places, as JSON.
@@ -30,7 +40,7 @@ watch_places read_watch_places(const std::string& row);
 
 /// Whether `node` looks for a watcher, which lives on it if `here`. A watcher looks where it lives, and only while it
 /// does. Where that is the node that leads, whose silence it is to notice, the first other node that is up looks for
-/// it.
+/// it; and until one does (`stand_in_silent_after`), its own as well: what two of them report is the same.
 bool looks_for(const agent_path& watcher, bool here, const std::string& node, const watch_places& places);
 
 /// What one watcher found.

@@ -105,6 +105,8 @@ failure mail_refusal(const easy& one, CURLcode code) {
   if (why.code == errc::cancelled || said == 0) return why;
   if (said >= 400) why.message += " (the server said " + std::to_string(said) + ")";
   if (said >= 500 && said < 600) why.code = errc::refused;
+  // Also an answer to AUTH, such as 454, which libcurl takes for a wrong password.
+  if (said >= 400 && said < 500 && why.code == errc::refused) why.code = errc::unreachable;
   return why;
 }
 

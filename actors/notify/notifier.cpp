@@ -21,6 +21,8 @@ using std::chrono::steady_clock;
 constexpr milliseconds notify_look_every{500};
 /// After something that should not happen, and would at once happen again.
 constexpr std::chrono::seconds lane_pause{30};
+/// Nothing was overdue for so long: the node sends again, or there is nothing to send.
+constexpr std::chrono::minutes stand_in_rest{5};
 
 caf::behavior channel_sender(caf::event_based_actor* self) {
   return {
@@ -69,6 +71,7 @@ notify::owed owed_of(const json& row) {
   o.attempts = row.at("attempts").get<std::int64_t>();
   o.made = time_of(row, "made_us");
   o.next = time_of(row, "next_us");
+  o.taken = time_of(row, "taken_us");
   return o;
 }
 
@@ -138,42 +141,81 @@ void end(notifier* self, const notifier_options& o, const delivery_done& done) {
           [=, channel = done.channel](const caf::error&) { free_lane(self->state.lanes.at(channel), lane_pause); });
 }
 
-/// Whether it is this one that sends now.
-bool on_duty(notifier* self, const notifier_options& o) {
+/// The nodes with the role egress that are up, as far as is known; nothing if the database does not answer.
+std::optional<std::vector<std::string>> egress_up(notifier* self, const notifier_options& o) {
+  std::vector<std::string> up;
   const auto& nodes = o.company->nodes;
-  if (std::none_of(nodes.begin(), nodes.end(), [](const auto& n) { return n.has(node_role::egress); })) return true;
+  if (std::none_of(nodes.begin(), nodes.end(), [](const auto& n) { return n.has(node_role::egress); })) return up;
   const auto rows = ask(
       self, o, [&](storage::reader& source) { return source.rows(storage::queries::egress_nodes(o.company->name)); });
-  if (!rows) return false;
-  std::vector<std::string> up;
+  if (!rows) return std::nullopt;
   for (const auto& row : json::parse(*rows)) up.push_back(row.at("name").get<std::string>());
-  return notify::sends(o.leads, o.node, up);
+  return up;
+}
+
+void stood_in(notifier_state& s, const std::string& node) {
+  s.stood_in_at = steady_clock::now();
+  if (s.stands_in_for == node) return;
+  s.stands_in_for = node;
+  log::warn("node {} has the role egress and does not send to the channels: the leader stands in for it, {} s late",
+            node, notify::stand_in_after.count());
+}
+
+/// `node`: the one that should send now; empty: none has the role and is up.
+void end_stand_in(notifier_state& s, const std::string& node) {
+  if (s.stands_in_for.empty()) return;
+  const bool other = node != s.stands_in_for;
+  if (!other && steady_clock::now() - s.stood_in_at < stand_in_rest) return;
+  log::info("the leader no longer stands in for node {}: {}", s.stands_in_for,
+            other ? "it is not for that one to send any more" : "nothing was overdue for 5 min");
+  s.stands_in_for.clear();
+}
+
+struct owed_now {
+  std::map<std::string, notify::channel_view> views;
+  timestamp at;
+};
+
+std::optional<owed_now> what_is_owed(notifier* self, const notifier_options& o) {
+  const auto rows = ask(self, o, [&](storage::reader& source) {
+    return source.rows(storage::queries::owed_notifications(o.company->name, notify::message_rows_max));
+  });
+  if (!rows || *rows == "[]") return std::nullopt;
+  const auto recent = ask(self, o, [&](storage::reader& source) {
+    return source.rows(storage::queries::recent_deliveries(o.company->name));
+  });
+  if (!recent) return std::nullopt;
+  owed_now all;
+  for (const auto& row : json::parse(*rows)) {
+    all.views[row.at("channel").get<std::string>()].rows.push_back(owed_of(row));
+    all.at = std::max(all.at, time_of(row, "now_us"));
+  }
+  for (const auto& row : json::parse(*recent))
+    all.views[row.at("channel").get<std::string>()].recent.push_back(time_of(row, "taken_us"));
+  return all;
 }
 
 /// What each channel that does nothing should do.
 void look(notifier* self, const notifier_options& o) {
   auto& s = self->state;
-  if (!on_duty(self, o)) return;
-  const auto rows = ask(self, o, [&](storage::reader& source) {
-    return source.rows(storage::queries::owed_notifications(o.company->name, notify::message_rows_max));
-  });
-  if (!rows || *rows == "[]") return;
-  const auto recent = ask(self, o, [&](storage::reader& source) {
-    return source.rows(storage::queries::recent_deliveries(o.company->name));
-  });
-  if (!recent) return;
-  std::map<std::string, notify::channel_view> views;
-  timestamp at;
-  for (const auto& row : json::parse(*rows)) {
-    views[row.at("channel").get<std::string>()].rows.push_back(owed_of(row));
-    at = std::max(at, time_of(row, "now_us"));
-  }
-  for (const auto& row : json::parse(*recent))
-    views[row.at("channel").get<std::string>()].recent.push_back(time_of(row, "taken_us"));
+  const auto up = egress_up(self, o);
+  if (!up) return;
+  const auto duty = notify::duty_of(o.leads, o.node, *up);
+  if (duty == notify::duty::none) return;
+  const auto other = duty == notify::duty::stands_in ? *std::min_element(up->begin(), up->end()) : std::string{};
+  end_stand_in(s, other);
+  auto all = what_is_owed(self, o);
+  if (!all) return;
   for (auto& [channel, lane] : s.lanes) {
     if (lane.busy || steady_clock::now() < lane.pause_until) continue;
-    auto step = notify::next_message(*lane.channel, views[channel], at);
-    if (step.send) begin(self, o, channel, std::move(*step.send));
+    const auto& view = all->views[channel];
+    auto send = other.empty() ? notify::next_message(*lane.channel, view, all->at).send
+                              : notify::overdue(*lane.channel, view, all->at);
+    if (!other.empty()) {
+      if (!lane.watch.stays(send, all->at)) continue;
+      stood_in(s, other);
+    }
+    if (send) begin(self, o, channel, std::move(*send));
   }
 }
 
@@ -187,7 +229,7 @@ notifier_state::~notifier_state() {
 
 caf::behavior notifier_actor(notifier* self, notifier_options options) {
   for (const auto& channel : options.company->channels)
-    self->state.lanes[channel.name] = {&channel, self->spawn<caf::detached>(channel_sender), false, {}, {}};
+    self->state.lanes[channel.name] = {&channel, self->spawn<caf::detached>(channel_sender), false, {}, {}, {}};
   self->send(self, notify_look_atom_v);
   return {
       [=](notify_look_atom) {

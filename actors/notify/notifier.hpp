@@ -24,6 +24,7 @@ struct channel_lane {
   bool busy = false;         ///< From the decision to send until the end is on record.
   notify::outgoing message;  ///< While busy.
   std::chrono::steady_clock::time_point pause_until;
+  notify::overdue_watch watch;
 };
 
 struct notifier_state {
@@ -32,7 +33,9 @@ struct notifier_state {
   std::unique_ptr<storage::reader> source;
   std::map<std::string, channel_lane> lanes;
   std::shared_ptr<std::atomic<bool>> stop = std::make_shared<std::atomic<bool>>(false);
-  bool in_trouble = false;  ///< Whether the log was told that the database does not answer.
+  bool in_trouble = false;    ///< Whether the log was told that the database does not answer.
+  std::string stands_in_for;  ///< The node that should send and did not, once the log was told; else empty.
+  std::chrono::steady_clock::time_point stood_in_at;  ///< When it last did.
   std::mt19937_64 random{std::random_device{}()};
   static inline const char* name = "notifier";
 };
@@ -48,7 +51,7 @@ struct notifier_options {
 /// Delivers what the channels of the company are owed: asks the database what that is, has the writer note which
 /// message goes out, sends it on the channel's own thread, and has the writer note how that ended. Blocks on the
 /// database: spawn it detached, where the company is led and on the nodes with the role egress; which of them sends,
-/// says `sends`. A message is sent again, under the same id, until its end is on record.
+/// and which stands in for it, says `duty_of`. A message is sent again, under the same id, until its end is on record.
 caf::behavior notifier_actor(caf::stateful_actor<notifier_state>* self, notifier_options options);
 
 }  // namespace cadre::actors

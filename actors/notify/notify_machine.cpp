@@ -40,17 +40,26 @@ bool try_again(const channel_view& view, timestamp now, channel_step& step) {
   return waits;
 }
 
+/// When the quiet hours that it is now end; nothing in none.
+std::optional<timestamp> quiet_end(const notify_channel& channel, timestamp now) {
+  return channel.quiet ? config::quiet_until(*channel.quiet, now) : std::nullopt;
+}
+
+bool keeps_quiet(const notify_channel& channel, const owed& row) {
+  return row.cause != cause::test && row.level < channel.quiet->unless;
+}
+
 struct waiting {
   std::vector<const owed*> escalations, briefs;
 };
 
 /// What may go, now that the quiet hours were asked.
 waiting awake(const notify_channel& channel, const channel_view& view, timestamp now, channel_step& step) {
-  const auto quiet = channel.quiet ? config::quiet_until(*channel.quiet, now) : std::nullopt;
+  const auto quiet = quiet_end(channel, now);
   waiting may_go;
   for (const auto& row : view.rows) {
     if (!row.delivery.empty() || row.cause == cause::test) continue;
-    if (quiet && row.level < channel.quiet->unless) {
+    if (quiet && keeps_quiet(channel, row)) {
       wake_at(step, *quiet);
     } else {
       (row.cause == cause::brief ? may_go.briefs : may_go.escalations).push_back(&row);
@@ -75,9 +84,10 @@ timestamp due(const notify_channel& channel, const std::vector<const owed*>& row
 
 }  // namespace
 
-bool sends(bool leads, const std::string& node, const std::vector<std::string>& egress_up) {
+duty duty_of(bool leads, const std::string& node, const std::vector<std::string>& egress_up) {
   const auto first = std::min_element(egress_up.begin(), egress_up.end());
-  return first == egress_up.end() ? leads : !leads && *first == node;
+  if (leads) return first == egress_up.end() ? duty::sends : duty::stands_in;
+  return first != egress_up.end() && *first == node ? duty::sends : duty::none;
 }
 
 channel_step next_message(const notify_channel& channel, const channel_view& view, timestamp now) {
@@ -100,6 +110,25 @@ channel_step next_message(const notify_channel& channel, const channel_view& vie
   }
   if (!may_go.briefs.empty()) step.send = new_message(channel, {may_go.briefs.front()});
   return step;
+}
+
+std::optional<outgoing> overdue(const notify_channel& channel, channel_view view, timestamp now) {
+  const auto then = now + -stand_in_after;
+  const auto quiet = quiet_end(channel, now);
+  std::erase_if(view.rows, [&](const owed& row) {
+    return row.delivery.empty() && (row.made > then || (quiet && keeps_quiet(channel, row)));
+  });
+  for (auto& row : view.rows) row.next = std::max(row.next, row.taken);
+  return next_message(channel, view, then).send;
+}
+
+bool overdue_watch::stays(const std::optional<outgoing>& message, timestamp now) {
+  auto what = message ? message->id.text + " " + std::to_string(message->attempt) : std::string{};
+  if (what != what_) {
+    what_ = std::move(what);
+    since_ = now;
+  }
+  return message && now - since_ >= stand_in_watch;
 }
 
 notification_end end_of(const notify_channel& channel, const outgoing& message, const attempt_end& end, timestamp now,

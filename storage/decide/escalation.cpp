@@ -258,13 +258,13 @@ escalation_step investigation_over(const org_view& org, const standing& before, 
   return s;
 }
 
-escalation_step errand_failed(const org_view& org, const standing& before, const std::string& why, bool can_retry,
-                              timestamp now) {
+escalation_step errand_failed(const org_view& org, const standing& before, const agent_path& holder,
+                              const std::string& why, bool can_retry, timestamp now) {
   escalation_step s;
   s.after = before;
-  if (before.status == escalation_status::resolved) return s;
+  if (!climbs(before) || before.snoozed || before.holder != holder) return s;
   s.hops.push_back({hop_action::undecided, before.holder, why, before.holder.text});
-  if (climbs(before) && !before.snoozed) pass_up(org, s, why, {}, can_retry, now);
+  pass_up(org, s, why, {}, can_retry, now);
   return s;
 }
 

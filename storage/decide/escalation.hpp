@@ -104,11 +104,10 @@ escalation_step escalation_due(const org_view& org, const standing& before, bool
 escalation_step investigation_over(const org_view& org, const standing& before, const std::string& why, bool can_retry,
                                    timestamp now);
 
-/// A task that an investigation of it added came to nothing (`why`): its holder had his turn, so it is passed up
-/// whatever his policy is. In the inbox, acknowledged or asleep it stays where it is, with a hop that says so. Nothing
-/// happens if it is resolved.
-escalation_step errand_failed(const org_view& org, const standing& before, const std::string& why, bool can_retry,
-                              timestamp now);
+/// A task that an investigation of `holder` added came to nothing (`why`): he had his turn, so it is passed up whatever
+/// his policy is. Nothing happens if he does not hold it any more, and unless it is open, awake and outside the inbox.
+escalation_step errand_failed(const org_view& org, const standing& before, const agent_path& holder,
+                              const std::string& why, bool can_retry, timestamp now);
 
 /// A person has seen it: it stays where it is and climbs no more. Nothing happens unless it is open.
 escalation_step acknowledge_escalation(const standing& before, const std::string& by, const std::string& note);

@@ -90,12 +90,13 @@ struct decider {
     passed_unwritten = !passed.empty();
   }
 
-  /// `anew`: some of those that are to come are not expected, between others that are.
-  void write_what_comes(timestamp from, bool anew) {
-    const auto ahead = static_cast<std::size_t>(std::count_if(
-        open.begin(), open.end(), [&](const open_fire& f) { return f.due > now && f.kind == fire_kind::cron; }));
-    if (!anew && ahead >= std::max<std::size_t>(bounds.ahead_max / 2, 1)) return;
-    auto coming = moments.between(from, now + bounds.ahead, bounds.ahead_max - (anew ? 0 : ahead));
+  /// What is open later than `from` was written under a clock that was ahead: it stands for none of those before.
+  void write_what_comes(timestamp from) {
+    const auto ahead = static_cast<std::size_t>(std::count_if(open.begin(), open.end(), [&](const open_fire& f) {
+      return f.due > now && f.due <= from && f.kind == fire_kind::cron;
+    }));
+    if (ahead >= std::max<std::size_t>(bounds.ahead_max / 2, 1)) return;
+    auto coming = moments.between(from, now + bounds.ahead, bounds.ahead_max - ahead);
     if (coming.empty() && ahead == 0)
       if (const auto next = moments.next(from); !next.empty()) coming.push_back(next);
     for (const auto due : coming) expect(due);
@@ -104,8 +105,7 @@ struct decider {
   void plan() {
     out.planned_until = plan_from();
     if (out.planned_until < now) write_what_passed(out.planned_until);
-    const bool anew = out.planned_until < state.planned_until;
-    if (!behind) write_what_comes(std::max(out.planned_until, now), anew);
+    if (!behind) write_what_comes(std::max(out.planned_until, now));
   }
 
   /// Those that may begin now, oldest first. The others that are due are cancelled or missed.
@@ -222,6 +222,25 @@ struct decider {
   }
 };
 
+/// The latest moment of (after, upto] that is not in `others`, which are ascending. Empty: there is none.
+timestamp latest_without_row(const config::calendar& moments, timestamp after, timestamp upto,
+                             const std::vector<timestamp>& others) {
+  // Backwards, as `after` may be years ago, in spans that grow to a day: it has 86,400 moments at most.
+  constexpr std::chrono::microseconds span_max = std::chrono::days{1};
+  constexpr std::size_t span_moments_max = 86'400;
+  std::chrono::microseconds span = std::chrono::minutes{1};
+  for (auto end = upto; end > after;) {
+    const auto begin = std::max(after, end + -span);
+    const auto some = moments.between(begin, end, span_moments_max);
+    const auto found = std::find_if(some.rbegin(), some.rend(),
+                                    [&](timestamp t) { return !std::binary_search(others.begin(), others.end(), t); });
+    if (found != some.rend()) return *found;
+    end = begin;
+    span = std::min(span * 2, span_max);
+  }
+  return {};
+}
+
 }  // namespace
 
 schedule_decision decide_schedule(const config::schedule& rule, const config::calendar& moments,
@@ -246,18 +265,17 @@ std::vector<timestamp> moments_to_backfill(const config::calendar& moments, cons
 }
 
 missed_together left_of_missed(const config::calendar& moments, missed_together row,
-                               const std::vector<timestamp>& taken, const std::vector<timestamp>& others) {
+                               const std::vector<timestamp>& taken, std::vector<timestamp> others) {
   const auto first = std::upper_bound(taken.begin(), taken.end(), row.after);
   const auto end = std::upper_bound(first, taken.end(), row.due);
   if (first == end) return row;
   const bool latest_too = *std::prev(end) == row.due;
   row.moments = std::max<std::int64_t>(row.moments - (end - first), latest_too ? 0 : 1);
   if (!latest_too || row.moments == 0) return row;
-  constexpr std::size_t looked_at_max = 4'096;
   const auto before = *first + -std::chrono::microseconds{1};
-  auto older = moments.between(row.after, before, looked_at_max);
-  while (!older.empty() && std::find(others.begin(), others.end(), older.back()) != others.end()) older.pop_back();
-  row.due = older.empty() ? before : older.back();
+  std::sort(others.begin(), others.end());
+  const auto older = latest_without_row(moments, row.after, before, others);
+  row.due = older.empty() ? before : older;
   return row;
 }
 

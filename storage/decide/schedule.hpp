@@ -120,10 +120,11 @@ struct missed_together {
 };
 
 /// What a backfill leaves of it. `taken`: ascending, the moments that fire now and had no row of their own, and `due`
-/// if it is among them. `moments` 0: nothing. A `due` that was taken is the latest moment before the first one taken,
-/// if the calendar has one and it is not in `others`, moments with rows of their own; else a microsecond before that.
+/// if it is among them. `moments` 0: nothing. A `due` that was taken gives way to the latest moment before the first
+/// one taken that is not in `others`, else to a microsecond before that. `others`: in any order, the moments later than
+/// `after` that have rows of their own. Costs a microsecond for each moment, and day, that it looks back.
 missed_together left_of_missed(const config::calendar& moments, missed_together row,
-                               const std::vector<timestamp>& taken, const std::vector<timestamp>& others);
+                               const std::vector<timestamp>& taken, std::vector<timestamp> others);
 
 }  // namespace cadre::storage::decide
 

@@ -318,7 +318,12 @@ query watch_places(const std::string& company, const std::string& agents) {
       "(SELECT coalesce(json_agg(n.name ORDER BY n.name), '[]') FROM cadre.node n WHERE n.company = $1 AND "
       "n.state = 'up' AND NOT n.retired) AS nodes, "
       "(SELECT coalesce(json_object_agg(a.path, a.node), '{}') FROM cadre.agent a WHERE a.company = $1 AND "
-      "a.path = ANY ($2::text[]) AND a.state = 'running' AND a.node IS NOT NULL AND NOT a.retired) AS homes",
+      "a.path = ANY ($2::text[]) AND a.state = 'running' AND a.node IS NOT NULL AND NOT a.retired) AS homes, "
+      "(SELECT coalesce(json_object_agg(w.watcher, json_build_object('node', w.node, 'age_ms', "
+      "(extract(epoch FROM clock_timestamp() - w.looked_at) * 1000)::bigint)), '{}') FROM (SELECT DISTINCT ON "
+      "(watcher) "
+      "watcher, node, looked_at FROM cadre.watch WHERE company = $1 AND watcher = ANY ($2::text[]) "
+      "ORDER BY watcher, looked_at DESC) w) AS looks",
       {company, agents}};
 }
 

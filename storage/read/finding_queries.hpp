@@ -35,7 +35,8 @@ query findings(const std::string& company, bool cleared, std::int64_t limit);
 query watched_schedules(const std::string& company, const std::string& agents);
 
 /// One row: `leader`, the node that leads now, null if none does; `nodes` that are up; and of `agents` (a Postgres
-/// array) those that run, as an object of path to node, `homes`.
+/// array) those that run, as an object of path to node, `homes`, and who looked last for which of them, `looks`: path
+/// to {node, age_ms}.
 query watch_places(const std::string& company, const std::string& agents);
 
 }  // namespace cadre::storage::queries

@@ -20,6 +20,7 @@ query owed_notifications(const std::string& company, std::int64_t limit) {
       "SELECT n.channel, n.id, n.cause, n.severity, n.delivery, n.attempts, "
       "(extract(epoch FROM n.made_at) * 1000000)::bigint AS made_us, "
       "(extract(epoch FROM n.next_at) * 1000000)::bigint AS next_us, "
+      "(extract(epoch FROM n.taken_at) * 1000000)::bigint AS taken_us, "
       "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_us "
       "FROM cadre.notification_channel c CROSS JOIN LATERAL (SELECT * FROM cadre.notification o "
       "WHERE o.company = c.company AND o.channel = c.name AND o.status = 'owed' "
@@ -30,7 +31,7 @@ query owed_notifications(const std::string& company, std::int64_t limit) {
 query egress_nodes(const std::string& company) {
   return {
       "SELECT n.name FROM cadre.node n WHERE n.company = $1 AND n.state = 'up' AND NOT n.retired AND "
-      "'egress' = ANY (n.roles) ORDER BY n.name",
+      "'egress' = ANY (n.roles) ORDER BY n.name COLLATE \"C\"",
       {company}};
 }
 
@@ -38,7 +39,7 @@ query recent_deliveries(const std::string& company) {
   return {
       "SELECT n.channel, (extract(epoch FROM min(n.taken_at)) * 1000000)::bigint AS taken_us "
       "FROM cadre.notification_channel c JOIN cadre.notification n ON n.company = c.company AND n.channel = c.name "
-      "WHERE c.company = $1 AND n.taken_at > clock_timestamp() - interval '1 minute' "
+      "WHERE c.company = $1 AND n.taken_at > clock_timestamp() - interval '90 seconds' "
       "AND n.cause IN ('escalation', 'resolved') GROUP BY n.channel, n.delivery ORDER BY 2",
       {company}};
 }
@@ -81,6 +82,10 @@ query notification_channels(const std::string& company) {
       "AND n.channel = c.name AND n.taken_at IS NOT NULL ORDER BY n.taken_at DESC LIMIT 1) e ON true "
       "WHERE c.company = $1 AND NOT c.retired ORDER BY c.name",
       {company}};
+}
+
+query known_channels(const std::string& company) {
+  return {"SELECT name, retired FROM cadre.notification_channel WHERE company = $1 ORDER BY name", {company}};
 }
 
 query notifications(const std::string& company, const notification_filter& f) {

@@ -12,13 +12,15 @@
 namespace cadre::storage::queries {
 
 /// What each channel is owed, what is part of a message already first, then the oldest; at most `limit` a channel:
-/// `channel`, `id`, `cause`, `severity`, `delivery`, `attempts`, `made_us`, `next_us`, and `now_us` of the database.
+/// `channel`, `id`, `cause`, `severity`, `delivery`, `attempts`, `made_us`, `next_us`, `taken_us`, and `now_us` of the
+/// database.
 query owed_notifications(const std::string& company, std::int64_t limit);
 
-/// The nodes with the role egress that are up: `name`.
+/// The nodes with the role egress that are up, by `name`: the first is the one that sends.
 query egress_nodes(const std::string& company);
 
-/// The messages about escalations that were begun within the last minute: `channel` and `taken_us`, oldest first.
+/// The messages about escalations that were begun within the last 90 s, which is the minute of a storm and what a
+/// message may be late: `channel` and `taken_us`, oldest first.
 query recent_deliveries(const std::string& company);
 
 /// What a message of a channel says, for `reader::snapshot`: `sums` (`cause`, `severity`, `notifications`), `items`
@@ -29,6 +31,9 @@ std::vector<std::pair<std::string, query>> delivery_parts(const std::string& com
 /// A row for each channel of the config: `name`, `kind`, `severity`, `about`, what it is owed (`owed`) and since when
 /// (`owed_since`), `failed` of the last 7 days, `last_sent_at`, and `last_error` where the latest attempt failed.
 query notification_channels(const std::string& company);
+
+/// Every channel that there is or was: `name`, and `retired` where it is no longer in the config.
+query known_channels(const std::string& company);
 
 struct notification_filter {
   std::string channel;        ///< Empty: any, those that are no longer in the config among them.

@@ -67,7 +67,9 @@ struct batch {
   }
 
   /// Kinds of which many come, from many senders: neighbours of these may change places, since an output comes before
-  /// the end of its run, and a journal and a new task are independent of both.
+  /// the end of its run, and a journal is independent of both. What a new task is depends on the run that adds it, but
+  /// no run ends, well or badly, before its agent has heard that the tasks it adds are there
+  /// (actors/agent/run_machine).
   [[nodiscard]] static bool is_bulk(const command& c) {
     return std::holds_alternative<task_add>(c.body) || std::holds_alternative<journal_add>(c.body) ||
            std::holds_alternative<output_add>(c.body) || std::holds_alternative<run_complete>(c.body);

@@ -53,6 +53,7 @@ escalation_facts escalation_of(const pqxx::row& row) {
   e.at.snoozed = row[14].as<bool>();
   e.at.moves = row[15].as<std::int64_t>();
   e.at.hops = row[16].as<std::int64_t>();
+  e.errand_of.text = row[17].as<std::string>();
   return e;
 }
 
@@ -129,9 +130,11 @@ void write_hop(unit& u, const escalation_facts& e, const decide::hop& hop, const
   owe_hop(u, e.id, e.at, hop, hop_id);
 }
 
-void run_its_task_again(unit& u, const escalation_facts& e, const decide::escalation_step& step, const agent_path& by) {
-  const auto again = run_again(u, by.text, e.task, named_id<task_id>("retry:" + e.id.text), step.retry_by);
-  if (!again) throw rejection{again.error()};
+void run_its_task_again(unit& u, const escalation_facts& e, const decide::escalation_step& step, const agent_path& by,
+                        const escalation_id& raise) {
+  const auto as = named_id<task_id>("retry:" + raise.text);
+  if (const auto again = run_again(u, by.text, e.task, as, step.retry_by); !again) throw rejection{again.error()};
+  if (!e.errand_of.empty()) begin_errand(u, as, {e.id, step.after.holder});
 }
 
 void follow(unit& u, const escalation_facts& e, const decide::escalation_step& step, const std::string& first_id,
@@ -143,7 +146,7 @@ void follow(unit& u, const escalation_facts& e, const decide::escalation_step& s
   }
   if (e.at.status == escalation_status::open) u.mem.due_at(e.at.due);
   if (e.at.status == escalation_status::resolved) close_problem(u, e.id);
-  if (step.retry) run_its_task_again(u, e, step, by);
+  if (step.retry) run_its_task_again(u, e, step, by, e.id);
   if (step.investigate) begin_investigation(u, e);
 }
 

@@ -19,7 +19,8 @@ struct escalation_facts {
   std::int64_t count = 1;
   task_id task;
   output_id output;
-  task_id investigation;  ///< Of the run that looks into it now.
+  task_id investigation;    ///< Of the run that looks into it now.
+  escalation_id errand_of;  ///< It came of an errand of this one; empty for most.
   decide::standing at;
 };
 
@@ -30,7 +31,7 @@ struct escalation_facts {
   "e.in_inbox, coalesce((extract(epoch FROM e.due_at) * 1000000)::bigint, 0), e.origin, "                            \
   "coalesce(e.output::text, ''), coalesce(e.investigation::text, ''), coalesce(e.snoozed_until = e.due_at, false), " \
   "e.moves, coalesce((SELECT max(h.hop) FROM cadre.escalation_hop h WHERE h.company = e.company AND "                \
-  "h.escalation = e.id), 0)"
+  "h.escalation = e.id), 0), coalesce(e.errand_of::text, '')"
 
 escalation_facts escalation_of(const pqxx::row& row);
 
@@ -47,9 +48,11 @@ bool can_retry(unit& u, const task_id& task);
 /// Writes one hop, numbered, with its event. `id`: of the hop; empty: a new one.
 void write_hop(unit& u, const escalation_facts& e, const decide::hop& hop, const std::string& id);
 
-/// Has the task of an escalation, or of a raise by its id, run again as the step wants; once, however often it is
-/// asked. `by`: who is said to want it. Throws a rejection if it can't run again.
-void run_its_task_again(unit& u, const escalation_facts& e, const decide::escalation_step& step, const agent_path& by);
+/// Has the task of an escalation, or of a `raise` that is counted into it, run again as the step wants; once for each
+/// raise. If it was an errand, so is the repetition: of this escalation. `by`: who is said to want it. Throws a
+/// rejection if it can't run again.
+void run_its_task_again(unit& u, const escalation_facts& e, const decide::escalation_step& step, const agent_path& by,
+                        const escalation_id& raise);
 
 /// Writes what a step made of a new escalation, whose row is there: hops, the retry, the investigation. `by`: who is
 /// said to have the task run again.

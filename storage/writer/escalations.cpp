@@ -26,8 +26,10 @@ struct raise_request {
   std::string by;
   std::function<nlohmann::json()> find_evidence;
   bool may_fold = true;
-  bool may_be_repeated = true;  ///< By its sender: the writer's own findings are told once.
-  agent_path above = {};        ///< Nobody below or beside him gets it as new.
+  bool may_be_repeated = true;   ///< By its sender: the writer's own findings are told once.
+  bool may_retry = true;         ///< Its task, if it has one, may have failed.
+  agent_path above = {};         ///< Nobody below or beside him gets it as new.
+  escalation_id errand_of = {};  ///< Its task is an errand of this one.
 };
 
 std::string fingerprint_of(const escalation_raise& body) {
@@ -61,18 +63,31 @@ bool is_settled(const decide::escalation_step& step) {
   return step.after.status == escalation_status::resolved;
 }
 
-/// What would become of it as a new escalation. Whether its task can run again costs a statement: asked only if the
-/// answer matters.
-decide::escalation_step first_step(unit& u, const escalation_raise& body, const agent_path& above) {
-  const auto org = org_of(u);
-  const auto step = decide::raise_escalation(org, body.origin, !body.task.empty(), u.now, above);
-  if (!step.retry || can_retry(u, body.task)) return step;
-  return decide::raise_escalation(org, body.origin, false, u.now, above);
+bool may_run_again(const raise_request& r) {
+  return r.may_retry && !r.body.task.empty();
 }
 
-/// A problem that is settled counts what would be settled just so.
+/// What would become of it as a new escalation. Whether its task can run again costs a statement: asked only if the
+/// answer matters.
+decide::escalation_step first_step(unit& u, const raise_request& r) {
+  const auto org = org_of(u);
+  const auto step = decide::raise_escalation(org, r.body.origin, may_run_again(r), u.now, r.above);
+  if (!step.retry || can_retry(u, r.body.task)) return step;
+  return decide::raise_escalation(org, r.body.origin, false, u.now, r.above);
+}
+
+/// A problem that is settled counts what would be settled by the same agent.
 bool counts(const unit& u, const open_problem& p, const decide::escalation_step& step) {
-  return p.is_open() || (u.now < p.counts_until && is_settled(step));
+  return p.is_open() || (u.now < p.counts_until && is_settled(step) && p.settled_by == step.after.holder);
+}
+
+/// It is counted into a problem that is open, its own or the `and_more` of its origin, whoever would get it as new.
+bool only_counts(const unit& u, const raise_request& r) {
+  auto& problems = u.mem.problems;
+  if (const auto* known = problems.find(fingerprint_of(r.body))) return known->is_open();
+  if (!r.may_fold || may_run_again(r) || problems.has_room(r.body.origin)) return false;
+  const auto* more = problems.find(fingerprint_of_more(r.body.origin));
+  return more != nullptr && more->is_open();
 }
 
 /// The answer to the repeat of a raise that is this problem, or was counted into one that is known.
@@ -110,10 +125,21 @@ applied count_settled(unit& u, const std::string& fingerprint, open_problem& p, 
   const auto answer = count_again(u, fingerprint, p, r);
   if (!step.retry || p.count == before) return answer;
   escalation_facts one;
-  one.id = r.body.id;
+  one.id = p.id;
   one.task = r.body.task;
-  run_its_task_again(u, one, step, step.after.holder);
+  one.errand_of = r.errand_of;
+  run_its_task_again(u, one, step, step.after.holder, r.body.id);
   return answer;
+}
+
+/// One that is known by this fingerprint was settled: it counts nothing any more, for a successor neither.
+void forget_replaced(unit& u, const std::string& fingerprint) {
+  const auto* known = u.mem.problems.find(fingerprint);
+  if (known == nullptr) return;
+  u.db.run("UPDATE cadre.escalation SET counts_until = NULL WHERE company = $1 AND id = $2::uuid", u.company(),
+           known->id);
+  u.on_rollback([&mem = u.mem, fingerprint, old = *known] { mem.problems.add(fingerprint, old); });
+  u.mem.problems.remove(escalation_id{known->id});
 }
 
 void remember(unit& u, const std::string& fingerprint, const escalation_facts& e, timestamp counts_until,
@@ -126,9 +152,12 @@ void remember(unit& u, const std::string& fingerprint, const escalation_facts& e
   p.more = !folded.empty();
   p.folded = std::move(folded);
   p.counts_until = counts_until;
+  if (!p.is_open()) p.settled_by = e.at.holder;
+  forget_replaced(u, fingerprint);
   u.on_rollback([&mem = u.mem, id = e.id] { mem.problems.remove(id); });
-  u.mem.problems.forget_settled(u.now);
   u.mem.problems.add(fingerprint, std::move(p));
+  for (auto& [name, early] : u.mem.problems.forget_settled(u.now))
+    u.on_rollback([&mem = u.mem, place = name, old = early] { mem.problems.add(place, old); });
 }
 
 applied raise_anew(unit& u, const std::string& fingerprint, const raise_request& r, const decide::escalation_step& step,
@@ -142,18 +171,19 @@ applied raise_anew(unit& u, const std::string& fingerprint, const raise_request&
   e.cause = body.cause;
   e.task = body.task;
   e.output = body.output;
+  e.errand_of = r.errand_of;
   e.at = step.after;
   const bool resolved = is_settled(step);
   const auto counts_until = resolved ? u.now + settled_counts_for : timestamp{};
   const auto evidence = r.find_evidence ? json_text{dump(r.find_evidence())} : body.evidence;
   u.db.run(
       "INSERT INTO cadre.escalation (company, id, origin, problem, fingerprint, severity, cause_code, cause, evidence, "
-      "task, output, status, holder, in_inbox, due_at, resolved_at, resolved_by, note, counts_until) VALUES ($1, "
-      "$2::uuid, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::uuid, $11::uuid, $12, $13, $14::boolean, $15::timestamptz, "
-      "CASE WHEN $16::boolean THEN clock_timestamp() END, $17, $18, $19::timestamptz)",
+      "task, output, status, holder, in_inbox, due_at, resolved_at, resolved_by, note, counts_until, errand_of) "
+      "VALUES ($1, $2::uuid, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::uuid, $11::uuid, $12, $13, $14::boolean, "
+      "$15::timestamptz, CASE WHEN $16::boolean THEN clock_timestamp() END, $17, $18, $19::timestamptz, $20::uuid)",
       u.company(), e.id, body.origin, body.problem, fingerprint, e.level, e.cause.code, clean_text(e.cause.message),
       evidence, body.task, body.output, e.at.status, e.at.holder, e.at.in_inbox, e.at.due, resolved,
-      pg::or_null{step.resolved_by}, pg::or_null{step.note}, counts_until);
+      pg::or_null{step.resolved_by}, pg::or_null{step.note}, counts_until, e.errand_of);
   remember(u, fingerprint, e, counts_until, std::move(folded));
   follow(u, e, step, body.id.text, e.at.holder);
   return {1, e.id.text};
@@ -171,7 +201,9 @@ applied fold(unit& u, const std::string& fingerprint, const raise_request& r) {
   all.problem = and_more;
   all.level = body.level;
   all.cause.code = body.cause.code;
-  const auto step = first_step(u, all, r.above);
+  raise_request together{all, r.by, {}};
+  together.above = r.above;
+  const auto step = first_step(u, together);
   all.cause.message = "more than " + std::to_string(open_problems::per_origin_max) + " problems of " +
                       body.origin.text + (is_settled(step) ? " were settled at once" : " are open") +
                       "; further ones are counted here, the first: " + body.problem + ": " + cause;
@@ -188,36 +220,46 @@ applied fold(unit& u, const std::string& fingerprint, const raise_request& r) {
   }
   if (auto earlier = find_earlier(u, body.id)) return *earlier;
   all.evidence.text = dump(nlohmann::json{{"folded", nlohmann::json::array({line})}});
-  return raise_anew(u, name, {all, r.by, {}}, step, {fingerprint});
+  return raise_anew(u, name, together, step, {fingerprint});
 }
 
 applied raise(unit& u, const raise_request& r) {
+  u.mem.problems.forget_settled(u.now);
   const auto fingerprint = fingerprint_of(r.body);
   auto* known = u.mem.problems.find(fingerprint);
   if (known != nullptr && known->is_open()) return count_again(u, fingerprint, *known, r);
   if (known != nullptr)
     if (auto counted = find_counted(u, *known, r)) return *counted;
-  const auto step = first_step(u, r.body, r.above);
+  if (only_counts(u, r)) return fold(u, fingerprint, r);
+  const auto step = first_step(u, r);
   if (known != nullptr && counts(u, *known, step)) return count_settled(u, fingerprint, *known, r, step);
-  if (r.may_fold && !u.mem.problems.has_room(r.body.origin, is_settled(step))) return fold(u, fingerprint, r);
+  // Whose task runs again has a place whatever the room: there it is said that it does.
+  const bool has_room = step.retry || u.mem.problems.has_room(r.body.origin, is_settled(step));
+  if (r.may_fold && !has_room) return fold(u, fingerprint, r);
   if (auto earlier = find_earlier(u, r.body.id)) return *earlier;
   return raise_anew(u, fingerprint, r, step);
 }
 
-/// A failure of an errand, as a step of the escalation that it belongs to: the first of each task passes that up,
-/// others are counted. False: that is settled already, or nothing failed.
-bool tell_errand_failed(unit& u, const escalation_facts& e, const finding& f, const raise_request& r) {
-  if (!f.failed() || e.at.status == escalation_status::resolved) return false;
+/// A failure of an errand, as a step of the escalation that it belongs to: the first of each task passes that up if its
+/// holder is still the one whose errand it was, all others are counted. False: that is settled already.
+bool tell_errand_failed(unit& u, const errand& of, const finding& f, const raise_request& r) {
+  const auto e = find_escalation(u, of.escalation);
+  if (!e || e->at.status == escalation_status::resolved) return false;
+  const auto why = "task " + f.task.text + ", which its investigation added, came to nothing: " + f.problem + " of " +
+                   f.origin.text + ": " + beginning(f.cause.message);
   if (f.task_ended) {
-    const auto why = "task " + f.task.text + ", which its investigation added, came to nothing: " + f.problem + " of " +
-                     f.origin.text + ": " + beginning(f.cause.message);
-    write_step(u, e, decide::errand_failed(org_of(u), e.at, why, can_retry(u, e.task), u.now), {});
-    return true;
+    const auto step = decide::errand_failed(org_of(u), e->at, of.holder, why, can_retry(u, e->task), u.now);
+    if (!step.hops.empty()) {
+      write_step(u, *e, step, {});
+      return true;
+    }
   }
-  const auto fingerprint = u.mem.problems.fingerprint_of(e.id);
+  const auto fingerprint = u.mem.problems.fingerprint_of(e->id);
   auto* problem = u.mem.problems.find(fingerprint);
   if (problem == nullptr) return false;
-  count_again(u, fingerprint, *problem, r);
+  auto told = r.body;
+  told.cause.message = why;
+  count_again(u, fingerprint, *problem, {told, r.by, {}, r.may_fold, r.may_be_repeated});
   return true;
 }
 
@@ -275,11 +317,14 @@ void raise(unit& u, const finding& f) {
   body.task = f.task;
   body.output = f.output;
   raise_request r{body, f.origin.text, f.find_evidence, f.from_program, false};
-  if (const auto of = escalation_of_errand(u, f.task)) {
-    const bool told = tell_errand_failed(u, *of, f, r);
+  r.may_retry = !f.from_program;  // A program tells of itself while its task goes well.
+  if (const auto known = u.mem.errands.find(f.task); known != u.mem.errands.end()) {
+    const auto of = known->second;
+    const bool told = f.failed() && tell_errand_failed(u, of, f, r);
     if (f.failed()) end_errand(u, f.task);
     if (told) return;
-    r.above = highest_holder(u, *of);
+    r.errand_of = of.escalation;
+    if (!only_counts(u, r)) r.above = highest_holder(u, of.escalation);
   }
   raise(u, r);
 }
@@ -315,7 +360,8 @@ void recall_problems(pg::session& db, memory& m, timestamp now) {
       "coalesce((extract(epoch FROM due_at) * 1000000)::bigint, 0), "
       "CASE WHEN problem = $2 THEN coalesce(evidence ->> 'folded', '[]') ELSE '[]' END, "
       "CASE WHEN last_at > clock_timestamp() - interval '1 hour' THEN counted::text ELSE '{}' END, "
-      "coalesce((extract(epoch FROM counts_until) * 1000000)::bigint, 0) FROM cadre.escalation WHERE company = $1 "
+      "coalesce((extract(epoch FROM counts_until) * 1000000)::bigint, 0), holder FROM cadre.escalation "
+      "WHERE company = $1 "
       "AND (status <> 'resolved' OR counts_until > $3::timestamptz) ORDER BY counts_until, id",
       m.company.name, and_more, now);
   for (const auto& row : rows) {
@@ -327,6 +373,7 @@ void recall_problems(pg::session& db, memory& m, timestamp now) {
     from_text(row[5].as<std::string>(), p.level);
     p.made_at = made_at(p.id).value_or(timestamp{row[6].as<std::int64_t>()});
     p.counts_until.us = row[11].as<std::int64_t>();
+    if (!p.is_open()) p.settled_by.text = row[12].as<std::string>();
     if (const auto task = row[7].as<std::string>(); !task.empty())
       m.investigations[task_id{task}] = {p.id, {row[8].as<std::int64_t>()}};
     for (const auto& line : parse_or_null(row[9].as<std::string>())) p.folded.insert(line.value("fingerprint", ""));
@@ -338,10 +385,14 @@ void recall_problems(pg::session& db, memory& m, timestamp now) {
     }
     m.problems.add(row[1].as<std::string>(), std::move(p));
   }
-  for (const auto& row : db.run("SELECT unnest(errands)::text, id::text FROM cadre.escalation WHERE company = $1 AND "
-                                "errands <> '{}'",
-                                m.company.name))
-    m.errands[task_id{row[0].as<std::string>()}].text = row[1].as<std::string>();
+  m.problems.forget_settled(now);
+  const auto errands = db.run(
+      "SELECT n.key, e.id::text, n.value FROM cadre.escalation e CROSS JOIN LATERAL jsonb_each_text(e.errands) n "
+      "WHERE e.company = $1 AND e.errands <> '{}'",
+      m.company.name);
+  for (const auto& row : errands)
+    m.errands[task_id{row[0].as<std::string>()}] = {escalation_id{row[1].as<std::string>()},
+                                                    agent_path{row[2].as<std::string>()}};
 }
 
 void watch_unplaced_agents(unit& u, timestamp at) {

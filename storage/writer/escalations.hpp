@@ -8,9 +8,11 @@
 
 namespace cadre::storage::writer {
 
-/// Raises a problem, or counts it if one with its fingerprint is open. `body.id` must be set. The value of the answer
-/// is the count, its ref the escalation that stands. Counting costs no statement (see write_repeats). Of one origin
-/// `open_problems::per_origin_max` fingerprints may be open; further ones are counted in one escalation of the origin,
+/// Raises a problem, or counts it if one with its fingerprint is open, or was settled lately as it was raised and this
+/// one would be settled by the same agent. `body.id` must be set. The value of the answer is the count, its ref the
+/// escalation that stands. Counting costs no statement (see write_repeats), but for the question whether a task can run
+/// again where a policy would have it, and for that run. Of one origin `open_problems::per_origin_max` fingerprints may
+/// be open, and as many settled whose tasks do not run again; further ones are counted in one escalation of the origin,
 /// `and_more`, which lists the first of them.
 applied raise(unit& u, const escalation_raise& body, const std::string& by);
 
@@ -36,7 +38,8 @@ struct finding {
   /// Of its task: by its last run, or by one auditor after another.
   [[nodiscard]] bool failed() const { return task_ended || cause.code == errc::audit_failed; }
 };
-/// If its task is an errand of an escalation that is not settled, the failure is a step of that: it is passed up.
+/// If its task is an errand of an escalation that is not settled, its failure is a step of that: whose errand it was
+/// passes it up if he still holds it, and it is counted otherwise.
 void raise(unit& u, const finding& f);
 
 /// Raises agents that none of their nodes can run for longer than the fleet's lease, once per wait, and resolves that

@@ -116,30 +116,32 @@ bool is_investigation(const unit& u, const task_id& task) {
   return !u.mem.investigations.empty() && u.mem.investigations.count(task) > 0;
 }
 
-result<escalation_id> errand_of(const unit& u, const std::string& from, const task_add& body,
-                                const std::function<std::size_t(const escalation_id&)>& more) {
-  if (body.run.empty() || (u.mem.investigations.empty() && u.mem.errands.empty())) return escalation_id{};
+result<errand> errand_of(const unit& u, const std::string& from, const task_add& body,
+                         const std::function<std::size_t(const escalation_id&)>& more) {
+  if (body.run.empty() || (u.mem.investigations.empty() && u.mem.errands.empty())) return errand{};
   const auto run = u.mem.runs.find(body.run);
-  if (run == u.mem.runs.end() || run->second.agent.text != from) return escalation_id{};
-  escalation_id of;
-  if (const auto found = u.mem.investigations.find(run->second.task); found != u.mem.investigations.end())
-    of = found->second.escalation;
-  else if (const auto errand = u.mem.errands.find(run->second.task); errand != u.mem.errands.end())
-    of = errand->second;
-  if (of.empty()) return of;
-  const auto going_on =
-      std::count_if(u.mem.errands.begin(), u.mem.errands.end(), [&](const auto& e) { return e.second == of; });
-  if (static_cast<std::size_t>(going_on) + more(of) >= errands_max)
-    return fail(errc::refused, "escalation " + of.text + " has " + std::to_string(errands_max) +
+  if (run == u.mem.runs.end() || run->second.agent.text != from) return errand{};
+  errand of;
+  if (const auto looks = u.mem.investigations.find(run->second.task); looks != u.mem.investigations.end())
+    of = {looks->second.escalation, run->second.agent};
+  else if (const auto known = u.mem.errands.find(run->second.task); known != u.mem.errands.end())
+    of = known->second;
+  if (of.escalation.empty()) return of;
+  const auto going_on = std::count_if(u.mem.errands.begin(), u.mem.errands.end(),
+                                      [&](const auto& e) { return e.second.escalation == of.escalation; });
+  if (static_cast<std::size_t>(going_on) + more(of.escalation) >= errands_max)
+    return fail(errc::refused, "escalation " + of.escalation.text + " has " + std::to_string(errands_max) +
                                    " tasks going on that its investigations added; no more before one is over");
   return of;
 }
 
-void begin_errand(unit& u, const task_id& task, const escalation_id& escalation) {
+void begin_errand(unit& u, const task_id& task, const errand& of) {
   u.on_rollback([&mem = u.mem, task] { mem.errands.erase(task); });
-  u.mem.errands[task] = escalation;
-  u.db.run("UPDATE cadre.escalation SET errands = errands || $3::uuid WHERE company = $1 AND id = $2::uuid",
-           u.company(), escalation, task);
+  u.mem.errands[task] = of;
+  u.db.run(
+      "UPDATE cadre.escalation SET errands = errands || jsonb_build_object($3::text, $4::text) WHERE company = $1 AND "
+      "id = $2::uuid",
+      u.company(), of.escalation, task, of.holder);
 }
 
 void end_errand(unit& u, const task_id& task) {
@@ -153,23 +155,16 @@ void end_errand(unit& u, const task_id& task) {
   const auto of = found->second;
   u.on_rollback([&mem = u.mem, task, of] { mem.errands[task] = of; });
   u.mem.errands.erase(found);
-  u.db.run("UPDATE cadre.escalation SET errands = array_remove(errands, $3::uuid) WHERE company = $1 AND id = $2::uuid",
-           u.company(), of, task);
+  u.db.run("UPDATE cadre.escalation SET errands = errands - $3::text WHERE company = $1 AND id = $2::uuid", u.company(),
+           of.escalation, task);
 }
 
-std::optional<escalation_facts> escalation_of_errand(unit& u, const task_id& task) {
-  if (u.mem.errands.empty()) return std::nullopt;
-  const auto found = u.mem.errands.find(task);
-  if (found == u.mem.errands.end()) return std::nullopt;
-  return find_escalation(u, escalation_id{found->second});
-}
-
-agent_path highest_holder(unit& u, const escalation_facts& e) {
+agent_path highest_holder(unit& u, const escalation_id& escalation) {
   const auto rows = u.db.run(
       "SELECT holder FROM cadre.escalation_hop WHERE company = $1 AND escalation = $2::uuid "
       "ORDER BY array_length(string_to_array(holder, '.'), 1), hop LIMIT 1",
-      u.company(), e.id);
-  return rows.empty() ? e.at.holder : agent_path{rows[0][0].as<std::string>()};
+      u.company(), escalation);
+  return rows.empty() ? agent_path{} : agent_path{rows[0][0].as<std::string>()};
 }
 
 void investigation_ended(unit& u, const task_id& task, const failure& why) {

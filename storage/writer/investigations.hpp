@@ -21,22 +21,20 @@ void end_investigation(unit& u, const task_id& task, const std::string& why);
 bool is_investigation(const unit& u, const task_id& task);
 
 /// A task that the run of an investigation adds is an errand of its escalation, and so is one that the run of an errand
-/// adds: what goes wrong with it goes to that escalation, and is never looked into beneath it.
+/// adds, and the repetition that an escalation has of one: what goes wrong with it goes to that escalation, and is
+/// never looked into beneath it.
 
-/// The escalation that a task will belong to which `from` wants to add; empty for most. `more`: errands of it that are
-/// about to be added beside. Errors: refused, if too many of them go on.
-result<escalation_id> errand_of(const unit& u, const std::string& from, const task_add& body,
-                                const std::function<std::size_t(const escalation_id&)>& more);
+/// What a task will be an errand of which `from` wants to add; of no escalation for most. `more`: errands of it that
+/// are about to be added beside. Errors: refused, if too many of them go on.
+result<errand> errand_of(const unit& u, const std::string& from, const task_add& body,
+                         const std::function<std::size_t(const escalation_id&)>& more);
 
 /// Notes that the task was added. `end_errand`: that it is over, unless somebody still has to give a verdict about it.
-void begin_errand(unit& u, const task_id& task, const escalation_id& escalation);
+void begin_errand(unit& u, const task_id& task, const errand& of);
 void end_errand(unit& u, const task_id& task);
 
-/// The escalation that a task belongs to; nothing for most.
-std::optional<escalation_facts> escalation_of_errand(unit& u, const task_id& task);
-
-/// The highest in the tree who ever held it.
-agent_path highest_holder(unit& u, const escalation_facts& e);
+/// The highest in the tree who ever held it; empty if it is gone.
+agent_path highest_holder(unit& u, const escalation_id& escalation);
 
 /// The task is over: what its run decided happens, or the holder's policy if that came to nothing. `why.code` is none
 /// if its run succeeded.

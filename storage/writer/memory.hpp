@@ -91,6 +91,12 @@ struct investigation {
   timestamp due;  ///< It is cancelled then.
 };
 
+/// What a task belongs to that an investigation added, or that came of such a task.
+struct errand {
+  escalation_id escalation;
+  agent_path holder;  ///< Whose investigation it was.
+};
+
 struct memory {
   config::company company;  ///< Changed by `adopt` only.
   std::int64_t last_seq = 0;
@@ -108,8 +114,8 @@ struct memory {
   std::set<agent_path> paused_agents;
   open_problems problems;
   std::unordered_map<task_id, investigation> investigations;  ///< Under way; one per escalation at most.
-  /// Tasks that investigations added, or tasks of theirs, and that are not over; and the escalations they belong to.
-  std::unordered_map<task_id, escalation_id> errands;
+  /// Of tasks that are not over, or that somebody still has to give a verdict about.
+  std::unordered_map<task_id, errand> errands;
   agent_path last_served;                   ///< Who was given a task last: the next turn begins after it.
   timestamp last_created;                   ///< Of a task: no two of one reign have the same.
   std::optional<timestamp> next_run_after;  ///< The earliest that may be due; too early is harmless.

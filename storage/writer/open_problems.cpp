@@ -17,7 +17,7 @@ bool open_problems::has_room(const agent_path& origin, bool settled) const {
 void open_problems::add(const std::string& fingerprint, open_problem problem) {
   if (const auto* old = find(fingerprint)) remove(escalation_id{old->id});
   fingerprints_[problem.id] = fingerprint;
-  if (!problem.is_open()) settled_order_.push_back(problem.id);
+  if (!problem.is_open()) settled_order_.emplace(problem.counts_until, problem.id);
   if (!problem.more) {
     auto& of = of_origin_[problem.origin];
     ++(problem.is_open() ? of.open : of.settled);
@@ -34,19 +34,21 @@ void open_problems::remove(const escalation_id& id) {
     --(found->second.is_open() ? of->second.open : of->second.settled);
     if (of->second.open + of->second.settled == 0) of_origin_.erase(of);
   }
+  if (!found->second.is_open()) settled_order_.erase(std::pair{found->second.counts_until, id});
   by_fingerprint_.erase(found);
   fingerprints_.erase(named);
 }
 
-void open_problems::forget_settled(timestamp now) {
+std::vector<std::pair<std::string, open_problem>> open_problems::forget_settled(timestamp now) {
+  std::vector<std::pair<std::string, open_problem>> early;
   while (!settled_order_.empty()) {
-    const auto oldest = settled_order_.front();
-    const auto* problem = find(fingerprint_of(oldest));
-    const bool settled = problem != nullptr && !problem->is_open();
-    if (settled && problem->counts_until > now && settled_order_.size() <= settled_max) return;
-    settled_order_.pop_front();
-    if (settled) remove(oldest);
+    const auto [until, oldest] = *settled_order_.begin();
+    if (until > now && settled_order_.size() <= settled_max) break;
+    const auto fingerprint = fingerprint_of(oldest);
+    if (until > now) early.emplace_back(fingerprint, *find(fingerprint));
+    remove(oldest);
   }
+  return early;
 }
 
 void open_problems::remember(const escalation_id& raise) {

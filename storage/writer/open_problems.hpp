@@ -13,6 +13,8 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 /// Which problems are open, by fingerprint: so that one that is raised ten thousand times costs no statement each. And
 /// which were settled as they were raised, a while ago at most: ten thousand of those are one as well. Pure.
@@ -30,6 +32,7 @@ struct open_problem {
   bool more = false;             ///< It is the `and_more` of its origin.
   std::set<std::string> folded;  ///< Fingerprints that it lists, with `more`.
   timestamp counts_until;        ///< Settled as it was raised: its like are counted into it until then. Empty: open.
+  agent_path settled_by;         ///< Whose policy settled it; empty while it is open.
 
   [[nodiscard]] bool is_open() const { return counts_until.empty(); }
 };
@@ -54,8 +57,8 @@ class open_problems {
   /// In the place of one that is settled, if there is one with this fingerprint.
   void add(const std::string& fingerprint, open_problem problem);
   void remove(const escalation_id& id);
-  /// Removes the settled ones whose time is over, and the oldest of more than `settled_max`.
-  void forget_settled(timestamp now);
+  /// Removes the settled ones whose time is over, and the oldest of more than `settled_max`; returns the latter.
+  std::vector<std::pair<std::string, open_problem>> forget_settled(timestamp now);
 
   /// Remembers a raise that was counted, for as long as `counted_max` others.
   void remember(const escalation_id& raise);
@@ -64,7 +67,7 @@ class open_problems {
 
   void clear();
   [[nodiscard]] std::size_t size() const noexcept { return by_fingerprint_.size(); }
-  /// Where a problem is listed; empty if it is not open.
+  /// Where a problem is listed; empty if it is neither open nor one of the settled that are known.
   [[nodiscard]] std::string fingerprint_of(const escalation_id& id) const;
 
  private:
@@ -73,8 +76,8 @@ class open_problems {
   struct places {
     std::size_t open = 0, settled = 0;
   };
-  std::unordered_map<agent_path, places> of_origin_;  ///< But for `and_more`.
-  std::deque<escalation_id> settled_order_;           ///< As they were added; some of them may be gone.
+  std::unordered_map<agent_path, places> of_origin_;             ///< But for `and_more`.
+  std::set<std::pair<timestamp, escalation_id>> settled_order_;  ///< By when their time is over.
   std::unordered_set<escalation_id> counted_;
   std::deque<escalation_id> counted_order_;
 };

@@ -46,13 +46,15 @@ std::vector<timestamp> fired_between(unit& u, const std::string& schedule, times
   return found;
 }
 
-/// Rows that moments share as missed, and that may reach into the time from `from` to `upto`.
+/// Rows that moments share as missed, and that may reach into the time from `from` to `upto`. Since when the calendar
+/// is as it is now says nothing of rows that are older.
 std::vector<decide::missed_together> shared_rows(unit& u, const std::string& schedule, timestamp from, timestamp upto) {
   std::vector<decide::missed_together> found;
   for (const auto& row : u.db.run(
            "SELECT * FROM (SELECT (extract(epoch FROM f.due_at) * 1000000)::bigint, (extract(epoch FROM "
-           "greatest(s.since, (SELECT max(p.due_at) FROM cadre.fire p WHERE p.company = f.company AND p.schedule = "
-           "f.schedule AND p.due_at < f.due_at AND p.kind IN ('cron', 'catch_up')))) * 1000000)::bigint AS after, "
+           "greatest(to_timestamp(1), CASE WHEN s.since < f.due_at THEN s.since END, (SELECT max(p.due_at) FROM "
+           "cadre.fire p WHERE p.company = f.company AND p.schedule = f.schedule AND p.due_at < f.due_at AND p.kind IN "
+           "('cron', 'catch_up')))) * 1000000)::bigint AS after, "
            "f.moments FROM cadre.fire f JOIN cadre.schedule s ON s.company = f.company AND s.name = f.schedule "
            "WHERE f.company = $1 AND f.schedule = $2 AND f.outcome = 'missed' AND f.moments > 1 "
            "AND f.due_at >= $3::timestamptz) r WHERE r.after < $4::bigint",
@@ -61,7 +63,7 @@ std::vector<decide::missed_together> shared_rows(unit& u, const std::string& sch
   return found;
 }
 
-/// The moments that have rows, of those in a time before a backfill where a shared row may get its new place.
+/// The moments that have rows, of those where a shared row may get its new place.
 std::vector<timestamp> rows_between(unit& u, const std::string& schedule, timestamp after, timestamp before) {
   std::vector<timestamp> found;
   for (const auto& row :
@@ -93,7 +95,7 @@ void write_backfill(unit& u, const scheduled& of, const schedule_backfill& body,
   std::sort(taken.begin(), taken.end());
   for (const auto& row : shared) {
     const auto left =
-        decide::left_of_missed(of.moments, row, taken, rows_between(u, body.schedule, row.after, body.from));
+        decide::left_of_missed(of.moments, row, taken, rows_between(u, body.schedule, row.after, row.due));
     if (left == row || left.moments == 0) continue;
     u.db.run(
         "INSERT INTO cadre.fire (company, schedule, due_at, kind, outcome, reason, moments, fire_at, ended_at) VALUES "

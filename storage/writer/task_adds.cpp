@@ -34,7 +34,7 @@ struct new_task {
   std::string blocked_reason;
   agent_path blocked_on;
   timestamp created_at;
-  escalation_id errand_of;  ///< Empty for most.
+  errand part_of;  ///< Of no escalation for most.
 };
 
 bool ended_without_success(task_status s) {
@@ -298,11 +298,11 @@ std::vector<result<applied>> add_tasks(unit& u, const std::vector<add_request>& 
     auto checked = check(u, *r.body, known);
     if (checked) {
       auto of = errand_of(u, r.by, *r.body, [&](const escalation_id& escalation) {
-        return static_cast<std::size_t>(
-            std::count_if(valid.begin(), valid.end(), [&](const auto& t) { return t.errand_of == escalation; }));
+        return static_cast<std::size_t>(std::count_if(
+            valid.begin(), valid.end(), [&](const auto& t) { return t.part_of.escalation == escalation; }));
       });
       if (of)
-        checked->errand_of = std::move(*of);
+        checked->part_of = std::move(*of);
       else
         checked = tl::unexpected{of.error()};
     }
@@ -339,7 +339,7 @@ std::vector<result<applied>> add_tasks(unit& u, const std::vector<add_request>& 
   }
   insert_dependencies(u, inserted);
   for (const auto& task : inserted) {
-    if (!task.errand_of.empty()) begin_errand(u, task.body->id, task.errand_of);
+    if (!task.part_of.escalation.empty()) begin_errand(u, task.body->id, task.part_of);
     announce(u, task);
   }
   line_up(u, inserted);

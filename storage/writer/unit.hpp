@@ -19,7 +19,7 @@ struct rejection {
   failure error;
 };
 
-/// A raise of a problem that is open: counted in memory until `write_repeats`.
+/// A raise of a problem that is known, open or settled as it was raised: counted in memory until `write_repeats`.
 struct counted_raise {
   escalation_id problem;
   escalation_id raise;

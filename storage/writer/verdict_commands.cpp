@@ -192,10 +192,10 @@ result<applied> apply(unit& u, const command& c, const verdict_add& body) {
   bool promoted = false;
   if (body.passed) {
     promoted = promote_if_passed(u, *output);
-    if (!promoted) end_errand(u, output->task);  // It was failed by another auditor, if nobody has to look any more.
   } else {
     reject(u, body, *output, findings);
   }
+  end_errand(u, output->task);  // It may be over since another auditor or another output failed it.
   u.tell(subjects::verdict(u.company(), output->worker), "verdict",
          {{"id", body.id.text},
           {"output", body.output.text},

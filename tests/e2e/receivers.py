@@ -92,13 +92,15 @@ class Mails:
     """An SMTP server, as much of RFC 5321, 3207 and 4954 as a client needs. `accepted` are (sender, recipients, bytes).
 
     With `tls` (a context) it offers STARTTLS, or speaks TLS from the first byte where `at_once` is set; with `login`
-    (user, password) nobody mails without it. `logins` are (user, password, encrypted) as they were tried.
+    (user, password) nobody mails without it. `logins` are (user, password, encrypted) as they were tried; the first
+    `busy_logins` of them are answered with a 454.
     """
 
     def __init__(self, tls=None, at_once=False, login=None):
         self.accepted = []
         self.encrypted = 0  # Of the accepted.
         self.logins = []
+        self.busy_logins = 0
         self.refuse_recipients = False
         receiver = self
 
@@ -130,6 +132,10 @@ class Mails:
                     words.append(self.rfile.readline().strip())
                 _, user, password = (part.decode() for part in base64.b64decode(words[2]).split(b"\0"))
                 receiver.logins.append((user, password, self.secure))
+                if receiver.busy_logins:
+                    receiver.busy_logins -= 1
+                    self.say("454 come back later")
+                    return False
                 fine = (user, password) == login
                 self.say("235 welcome" if fine else "535 no")
                 return fine

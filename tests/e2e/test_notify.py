@@ -8,11 +8,12 @@ import hmac
 import json
 import os
 import signal
+import subprocess
 import tempfile
 import time
 import unittest.mock
 
-from company import CompanyCase, free_port, response, wait_for
+from company import BINARY, COMMAND_S, SLOWNESS, CompanyCase, free_port, response, wait_for
 from receivers import Hooks, Mails, certificate
 
 SECRET = "hunter2-of-the-hook"
@@ -20,6 +21,10 @@ TOKEN = "hunter2-of-ntfy"
 PASSWORD = "hunter2-of-the-mail"
 WRONG = "hunter3-of-the-mail"
 RETRY = {"attempts": 50, "backoff": {"initial": "200ms", "max": "1s"}}
+# Nothing that is owed to the channel `stuck` becomes part of a message.
+HOLD = ("CREATE FUNCTION cadre.hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+        "CREATE TRIGGER hold BEFORE UPDATE ON cadre.notification FOR EACH ROW WHEN (OLD.channel = 'stuck')"
+        " EXECUTE FUNCTION cadre.hold()")
 
 
 def mail_by(server, scheme="smtp", **email):
@@ -275,6 +280,68 @@ class Told(CompanyCase):
         names = {c.node_pid(name): name for name in ("n0", "gate")}
         self.assertEqual([names.get(pid) for pid in hooks.senders], ["gate", "n0", "gate"])
 
+    def without_database(self, c, node):
+        """Runs this node by hand, in place of the one that `up` keeps, with a database that is nowhere."""
+        keeper = c.runtime()["pid"]
+        os.kill(keeper, signal.SIGSTOP)  # Else it would start the node again.
+        self.addCleanup(os.kill, keeper, signal.SIGCONT)
+        os.kill(c.node_pid(node), signal.SIGKILL)
+        with open(os.path.join(c.state, "logs", f"node-{node}-by-hand.log"), "wb") as log:
+            process = subprocess.Popen(
+                [BINARY, "node", "--name", node, "--config", c.config, "--state", c.state,
+                 "--postgres-reader", "postgresql://cadre_reader@127.0.0.1:1/nowhere"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        wait_for(lambda: f"{node} is up, the one by hand: {c.json('status')}\n{c.logs()}", lambda: c.rows(
+            f"SELECT 1 FROM cadre.node WHERE name = '{node}' AND state = 'up' AND pid = {process.pid}"))
+
+    def test_the_leader_stands_in_for_an_egress_node_that_cannot_send(self):
+        hooks = self.hooks(ask_who=True)
+        url = f"http://127.0.0.1:{hooks.port}"
+        c = self.start({"hook": {"webhook": {"url": f"{url}/hook"}},
+                        "stuck": {"webhook": {"url": f"{url}/stuck"}, "severity": "critical"}},
+                       more_nodes={"gate": {"roles": ["egress"]}})
+        self.without_database(c, "gate")
+        held = c.psql(HOLD, "migrator")
+        self.assertEqual(held.returncode, 0, held.stderr)
+        stuck = subprocess.Popen([BINARY, "notify", "test", "stuck", "--state", c.state], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(stuck.wait)
+        self.addCleanup(stuck.kill)
+        began = time.monotonic()
+        first = self.trouble(c)
+        wait_for(lambda: f"the hook hears: {c.json('notify', 'list')}\n{c.logs()}", lambda: hooks.at("/hook"))
+        self.assertGreater(time.monotonic() - began, 30, "the leader sent what it was for the node to send")
+        (_, body) = hooks.at("/hook")[0]
+        self.assertIn(first["id"], [e["id"] for e in json.loads(body)["escalations"]])
+        self.assertEqual(set(hooks.senders), {c.node_pid("n0")})
+        # What nobody sends: it is said who should have.
+        _, why = stuck.communicate(timeout=COMMAND_S * SLOWNESS)
+        self.assertEqual(stuck.returncode, 1)
+        self.assertIn("stuck: not sent within 60 s; node gate, which has the role egress, should have sent it", why)
+        with open(os.path.join(c.state, "logs", "node-n0.log"), encoding="utf-8", errors="replace") as file:
+            said = [line for line in file if "stands in for it" in line]
+        self.assertEqual(len(said), 1, said)
+        self.assertIn("node gate has the role egress", said[0])
+
+    def test_a_channel_that_left_the_config_is_still_listed(self):
+        hooks = self.hooks()
+        channels = {name: {"webhook": {"url": f"http://127.0.0.1:{hooks.port}/{name}"}} for name in ("kept", "old")}
+        c = self.start(channels)
+        c.run("notify", "test", "old")
+        c.down()
+        del channels["old"]
+        c.write("cadre.yaml", json.dumps(config(channels)))
+        c.start()
+        self.assertEqual([row["name"] for row in c.json("notify", "status")], ["kept"])
+        message, = c.json("notify", "list", "--channel", "old")
+        self.assertEqual(message["status"], "sent")
+        self.assertEqual(c.run("notify", "list", "--channel", "old", "--status", "owed").stdout, "no messages\n")
+        after = f"old/{message['id']}"
+        self.assertEqual(c.run("notify", "list", "--channel", "old", "--after", after).stdout, "no messages\n")
+        self.assertIn("there are: kept\n", c.run("notify", "list", "--channel", "older", code=1).stderr)
+
     def test_trying_a_channel_says_what_became_of_it(self):
         hooks = self.hooks()
         hooks.answers["/bad"] = 404
@@ -324,6 +391,19 @@ class Told(CompanyCase):
                          "Login denied (the server said 535)")
         self.assert_silent(c)
 
+    def test_a_login_that_is_refused_for_now_is_tried_again(self):
+        mails = self.mails(None, False, ("cadre", PASSWORD))
+        mails.busy_logins = 1
+        c = self.start({"mail": {"email": mail_by(mails, user="cadre", password="${env:MAIL_PASSWORD}"),
+                                 "retry": RETRY}})
+        self.trouble(c)
+        wait_for(lambda: f"the mail is there: {c.json('notify', 'list')}\n{c.logs()}", lambda: mails.accepted)
+        self.all_over(c)
+        self.assertEqual(mails.logins, [("cadre", PASSWORD, False)] * 2)
+        self.assertEqual([(m["status"], m["attempts"]) for m in c.json("notify", "list")], [("sent", 2)])
+        self.assertEqual([e["problem"] for e in c.json("inbox")], ["run_failed"])
+        self.assert_silent(c)
+
     def test_a_server_that_is_not_trusted_gets_neither_mail_nor_password(self):
         tls, pem = self.certificate("mx")
         named, named_pem = self.certificate("named", "DNS:mx.example.org")
@@ -364,7 +444,8 @@ class Told(CompanyCase):
         self.assertEqual(c.json("notify", "list", "--limit", 1, "--after", after), everything[1:])
         self.assertEqual(c.run("notify", "list", "--status", "owed").stdout, "no messages\n")
         self.assertIn("there are: bad, good", c.run("notify", "list", "--channel", "bat", code=1).stderr)
-        self.assertIn("CHANNEL/ID", c.run("notify", "list", "--after", "bad", code=2).stderr)
+        self.assertIn("CHANNEL/ID of a message (`cadre notify list --json`",
+                      c.run("notify", "list", "--after", "bad", code=2).stderr)
         self.assertIn("there is no message", c.run("notify", "list", "--after", after[:-4] + "0000", code=1).stderr)
 
 

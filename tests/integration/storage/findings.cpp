@@ -417,6 +417,37 @@ BOOST_AUTO_TEST_CASE(data_that_stopped_flowing_against_its_own_rhythm) {
   BOOST_TEST(s.look("dataflow_silent", milliseconds{0}) == "d of ceo.data.plain");
 }
 
+BOOST_AUTO_TEST_CASE(a_silence_that_is_over_makes_nobody_deaf_to_the_next_one) {
+  scene s;
+  s.sql("UPDATE cadre.leader SET since = clock_timestamp() - interval '10 days' WHERE company = $1");
+  s.sql("SET session_replication_role = replica");
+  const auto promoted = [&](const std::string& worker, const std::string& hours_ago) {
+    s.sql("INSERT INTO cadre.promotion (company, output, worker, dataset, at) SELECT $1, gen_random_uuid(), '" +
+          worker + "', 'd', clock_timestamp() - n * interval '1 hour' FROM unnest(ARRAY[" + hours_ago + "]) n");
+  };
+  promoted("ceo.data.ingest", "30, 29, 28, 27, 7, 6, 5, 4");     // Once 20 hours, now 4 instead of 1.
+  promoted("ceo.data.logs", "40, 39, 29, 28, 18, 17, 16.5, 6");  // Ten hours come again and again: that is its rhythm.
+  BOOST_TEST(s.look("dataflow_silent", milliseconds{0}) == "d of ceo.data.ingest");
+  // Twice the company was down in between: those gaps are nobody's.
+  promoted("ceo.data.pair", "74, 73, 72, 71, 51, 50, 49, 29, 28, 27, 4");
+  BOOST_TEST(s.look("dataflow_silent", milliseconds{0}) == "d of ceo.data.ingest");
+  s.sql("UPDATE cadre.leader SET epoch = epoch + 3 WHERE company = $1");
+  for (const auto& [epoch, began, ended] :
+       {std::tuple{3, "999 hours", "70 hours"}, std::tuple{2, "52 hours", "48 hours"},
+        std::tuple{1, "30 hours", "26 hours"}})
+    s.sql(std::string{"INSERT INTO cadre.leader (company, epoch, node, node_life, backend_pid, since, lease_until, "
+                      "ended_at) SELECT company, epoch - "} +
+          std::to_string(epoch) + ", node, node_life, 1, clock_timestamp() - interval '" + began +
+          "', clock_timestamp() - interval '" + ended + "', clock_timestamp() - interval '" + ended +
+          "' FROM cadre.leader WHERE company = $1 AND backend_pid <> 1");
+  s.sql(
+      "UPDATE cadre.leader SET since = clock_timestamp() - interval '10 hours' WHERE company = $1 AND backend_pid <> "
+      "1");
+  BOOST_TEST(s.look("dataflow_silent", milliseconds{0}) == "d of ceo.data.ingest,d of ceo.data.pair");
+  s.sql("DELETE FROM cadre.leader WHERE company = $1 AND backend_pid = 1");
+  s.sql("UPDATE cadre.leader SET epoch = epoch - 3 WHERE company = $1");
+}
+
 BOOST_AUTO_TEST_CASE(a_reader_may_look_and_not_write) {
   scene s;
   pqxx::connection reader{s.db.url(storage::reader_role)};

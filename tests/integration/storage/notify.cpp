@@ -215,6 +215,13 @@ BOOST_AUTO_TEST_CASE(a_channel_that_is_gone_owes_nothing_any_more) {
   BOOST_TEST(rows(w) == "high escalation owed 0, low escalation failed 0, page escalation owed 0");
   BOOST_TEST(w.ask("SELECT string_agg(name || ' ' || retired, ', ' ORDER BY name) FROM cadre.notification_channel "
                    "WHERE company = $1") == "high false, low true, page false");
+  auto reader = storage::reader::open(w.db.superuser());
+  BOOST_REQUIRE(reader);
+  const auto known = (*reader)->rows(storage::queries::known_channels(w.company.name));
+  BOOST_REQUIRE_MESSAGE(known, (known ? "" : known.error().message));
+  const auto list = nlohmann::json::parse(*known);
+  BOOST_REQUIRE(list.size() == 3U);
+  BOOST_TEST((list[1]["name"] == "low" && list[1]["retired"] == true && list[2]["retired"] == false));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_over_is_removed_after_its_time) {
@@ -307,13 +314,23 @@ BOOST_AUTO_TEST_CASE(readers_see_what_is_owed_and_no_secret) {
   namespace queries = storage::queries;
   const auto owed = (*reader)->rows(queries::owed_notifications(w.company.name, 10));
   BOOST_REQUIRE_MESSAGE(owed, (owed ? "" : owed.error().message));
-  BOOST_TEST(nlohmann::json::parse(*owed).size() == 3U);
+  const auto before = nlohmann::json::parse(*owed);
+  BOOST_REQUIRE(before.size() == 3U);
+  BOOST_TEST((before[0]["taken_us"].is_null() && before[0]["made_us"].is_number_integer()));
   const auto take = taken(w, "high");
+  const auto after = (*reader)->rows(queries::owed_notifications(w.company.name, 10));
+  BOOST_REQUIRE_MESSAGE(after, (after ? "" : after.error().message));
+  for (const auto& row : nlohmann::json::parse(*after))
+    BOOST_TEST(row["taken_us"].is_null() == (row["channel"] != "high"));
   const auto parts = (*reader)->snapshot(queries::delivery_parts(w.company.name, "high", take.id.text));
   BOOST_REQUIRE_MESSAGE(parts, (parts ? "" : parts.error().message));
   const auto found = nlohmann::json::parse(*parts);
   BOOST_TEST(found["sums"][0]["notifications"] == 1);
   BOOST_TEST(found["items"][0]["problem"] == "one");
+  // Who stands in looks at what should have been sent half a minute ago, and at the minute of storms before that.
+  w.ask(
+      "UPDATE cadre.notification SET taken_at = taken_at - interval '80 seconds' WHERE company = $1 AND channel = "
+      "'high' RETURNING 1");
   const auto recent = (*reader)->rows(queries::recent_deliveries(w.company.name));
   BOOST_REQUIRE_MESSAGE(recent, (recent ? "" : recent.error().message));
   BOOST_TEST(nlohmann::json::parse(*recent).size() == 1U);

@@ -7,6 +7,41 @@
 using namespace storage_test;
 using std::chrono::seconds;
 
+namespace {
+
+/// Nobody looks for 5,000 s: most of the moments that were missed share a row. Times are seconds since `due`.
+struct long_away {
+  world w{with_often(plain)};
+  timestamp due = first_due(w);
+
+  long_away() {
+    tick(w, due + seconds{-5});
+    w.take_over();
+    for (int looks = 0; looks < 5; ++looks) tick(w, due + seconds{4'995});
+  }
+
+  std::int64_t number(const std::string& what, const std::string& where) {
+    return std::stoll(
+        w.ask("SELECT coalesce(" + what + ", 0)::bigint FROM cadre.fire WHERE company = $1 AND " + where));
+  }
+  std::int64_t missed() { return number("sum(moments)", "outcome = 'missed'"); }
+  std::int64_t together() { return number("sum(moments)", "moments > 1"); }
+  std::int64_t last() {
+    return number("round(max(extract(epoch FROM due_at)) - " + std::to_string(due.us / 1'000'000) + ")", "moments > 1");
+  }
+  std::int64_t backfills() { return number("count(*)", "kind = 'backfill'"); }
+
+  /// Asked for twice, as by one who got no answer.
+  std::int64_t backfill(std::int64_t from, std::int64_t upto) {
+    const schedule_backfill b{new_id<command_id>(), "often", due + seconds{from}, due + seconds{upto}, "anna"};
+    const auto fires = w.must(b).value;
+    BOOST_TEST(w.must(b).value == fires);
+    return fires;
+  }
+};
+
+}  // namespace
+
 BOOST_AUTO_TEST_SUITE(schedules)
 
 BOOST_AUTO_TEST_CASE(a_paused_schedule_cancels_what_comes_due_and_can_be_triggered) {
@@ -84,45 +119,58 @@ BOOST_AUTO_TEST_CASE(a_backfill_fires_what_never_fired_one_after_the_other) {
 }
 
 BOOST_AUTO_TEST_CASE(a_backfill_takes_its_moments_out_of_a_row_that_they_share) {
-  world w{with_often(plain)};
-  const auto due = first_due(w);
-  tick(w, due + seconds{-5});
-  w.take_over();
-  for (int looks = 0; looks < 5; ++looks) tick(w, due + seconds{4'995});
-  const auto missed = [&w] {
-    return w.ask("SELECT coalesce(sum(moments), 0) FROM cadre.fire WHERE company = $1 AND outcome = 'missed'");
-  };
-  const auto shared = [&w, due] {
-    return w.ask("SELECT concat_ws(' ', moments, round(extract(epoch FROM due_at) - " +
-                 std::to_string(due.us / 1'000'000) + ")) FROM cadre.fire WHERE company = $1 AND moments > 1");
-  };
-  const auto before = std::stoll(missed());
-  const auto together = std::stoll(shared());
+  long_away a;
+  const auto missed = a.missed(), together = a.together(), last = a.last();
   BOOST_REQUIRE_GT(together, 300);
-  const auto last = std::stoll(shared().substr(shared().find(' ')));
-  schedule_backfill b{new_id<command_id>(), "often", due + seconds{2'000}, due + seconds{2'490}, "anna"};
-  BOOST_TEST(w.must(b).value == 50);
-  BOOST_TEST(missed() == std::to_string(before - 50));
-  BOOST_TEST(shared() == std::to_string(together - 50) + " " + std::to_string(last));
+  BOOST_TEST(a.backfill(2'000, 2'490) == 50);
+  BOOST_TEST(a.missed() == missed - 50);
+  BOOST_TEST(a.together() == together - 50);
+  BOOST_TEST(a.last() == last);
   // With the row's own moment: it stands for those before.
-  b.id = new_id<command_id>();
-  b.from = due + seconds{last - 90};
-  b.upto = due + seconds{last};
-  BOOST_TEST(w.must(b).value == 10);
-  BOOST_TEST(w.must(b).value == 10);
-  BOOST_TEST(missed() == std::to_string(before - 60));
-  BOOST_TEST(shared() == std::to_string(together - 60) + " " + std::to_string(last - 100));
+  BOOST_TEST(a.backfill(last - 90, last) == 10);
+  BOOST_TEST(a.missed() == missed - 60);
+  BOOST_TEST(a.together() == together - 60);
+  BOOST_TEST(a.last() == last - 100);
   // From before the schedule was there, what is left of all: each moment is one fire, and none is missed any more.
-  b.id = new_id<command_id>();
-  b.from = due + seconds{-100};
-  b.upto = due + seconds{4'990};
-  const auto rest = w.must(b).value;
-  BOOST_TEST(rest >= before - 60);
-  BOOST_TEST(missed() == "0");
-  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.fire WHERE company = $1 AND kind = 'backfill'") ==
-             std::to_string(60 + rest));
-  b.id = new_id<command_id>();
-  BOOST_TEST(w.must(b).value == 0);
+  const auto rest = a.backfill(-100, 4'990);
+  BOOST_TEST(rest >= missed - 60);
+  BOOST_TEST(a.missed() == 0);
+  BOOST_TEST(a.backfills() == 60 + rest);
+  BOOST_TEST(a.backfill(-100, 4'990) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_row_that_moments_share_never_gets_the_place_of_another_fire) {
+  long_away a;
+  const auto missed = a.missed(), together = a.together(), last = a.last();
+  BOOST_TEST(a.backfill(last - 60, last - 50) == 2);
+  BOOST_TEST(a.backfill(last - 60, last) == 5);
+  BOOST_TEST(a.missed() == missed - 7);
+  BOOST_TEST(a.together() == together - 7);
+  BOOST_TEST(a.last() == last - 70);
+  BOOST_TEST(a.backfills() == 7);
+}
+
+BOOST_AUTO_TEST_CASE(a_row_that_moments_share_outlives_the_calendar_and_the_rows_before_it) {
+  for (const bool pruned : {false, true}) {
+    for (const char* since : {"+ interval '2 hours'", "- interval '100 days'"}) {
+      BOOST_TEST_CONTEXT("since now " << since << (pruned ? ", without the rows before" : "")) {
+        long_away a;
+        a.w.ask("UPDATE cadre.schedule SET since = clock_timestamp() " + std::string{since} +
+                " WHERE company = $1 RETURNING 1");
+        if (pruned)
+          a.w.ask(
+              "DELETE FROM cadre.fire WHERE company = $1 AND due_at < (SELECT max(due_at) FROM cadre.fire WHERE "
+              "company = $1 AND moments > 1) RETURNING 1");
+        const auto missed = a.missed(), together = a.together(), last = a.last();
+        BOOST_TEST(a.backfill(2'000, 2'490) == 50);
+        BOOST_TEST(a.together() == together - 50);
+        BOOST_TEST(a.backfill(last - 90, last) == 10);
+        BOOST_TEST(a.missed() == missed - 60);
+        BOOST_TEST(a.together() == together - 60);
+        BOOST_TEST(a.last() == last - 100);
+      }
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_backfill_fires_what_was_missed_and_asks_for_nothing_twice) {

@@ -104,14 +104,15 @@ void fleet::lose_leader() {
 
 void fleet::lead() {
   lose_leader();
+  leader_ = next_leader();
   storage::candidate who;
   who.writer_url = db_.url(storage::writer_role);
   who.company = company_.name;
-  who.node = company_.nodes.front().name;
+  who.node = leader_;
   who.life = leader_life_;
   lead_ = std::make_unique<storage::leadership>(who);
   const auto reign = must(lead_->acquire(), "acquire");
-  note("reign {} begins", reign);
+  note("reign {} begins, of {}", reign, leader_);
   storage::engine_options options;
   options.seed = dice_.seed() | 1;
   options.node_row_every = hours{6};
@@ -120,10 +121,24 @@ void fleet::lead() {
   options.clock = [this] { return now_; };
   engine_ = std::make_unique<storage::writer_engine>(*lead_, options);
   break_ledger();
-  must(engine_->sync_company(company_), "sync_company");
+  must(engine_->sync_company(rules_of_leader()), "sync_company");
   led_since_ = tick_at_ = now_;
   // Grants that were lost are sent again once a report shows that nobody has them: one comes each second.
   after(seconds{3}, [] {});
+}
+
+std::string fleet::next_leader() {
+  std::vector<std::string> able;
+  for (const auto& n : company_.nodes)
+    if (n.has(node_role::control)) able.push_back(n.name);
+  return able.at(reigns_++ % able.size());
+}
+
+config::company fleet::rules_of_leader() const {
+  auto rules = company_;
+  if (broken_ == sabotage::no_catch_up)
+    for (auto& s : rules.schedules) s.catch_up.policy = config::catch_up_policy::skip;
+  return rules;
 }
 
 void fleet::break_ledger() {
@@ -132,6 +147,12 @@ void fleet::break_ledger() {
         "DELETE FROM cadre.fire f USING (SELECT schedule, due_at FROM cadre.fire WHERE company = $1 AND ended_at IS "
         "NOT NULL ORDER BY due_at DESC LIMIT 1) last WHERE f.company = $1 AND f.schedule = last.schedule AND "
         "f.due_at = last.due_at",
+        company_.name);
+  if (broken_ == sabotage::fires_backdated)
+    db_.ask(
+        "UPDATE cadre.fire f SET expected_at = f.due_at + interval '1 second' FROM (SELECT schedule, due_at FROM "
+        "cadre.fire WHERE company = $1 AND ended_at IS NOT NULL ORDER BY due_at DESC LIMIT 1) last WHERE "
+        "f.company = $1 AND f.schedule = last.schedule AND f.due_at = last.due_at",
         company_.name);
   if (broken_ == sabotage::fires_doubled)
     db_.ask(
@@ -159,6 +180,11 @@ void fleet::commit() {
 void fleet::commit_all(std::vector<command> batch) {
   const auto made = engine_->commit(batch);
   if (made.lost_leadership) throw std::runtime_error{"the reign ended by itself"};
+  if (broken_ == sabotage::no_due_audits)
+    db_.ask(
+        "UPDATE cadre.audit_due SET due_at = due_at + interval '1 year' WHERE company = $1 AND "
+        "due_at < clock_timestamp() + interval '100 days'",
+        company_.name);
   tick_at_ = now_ + std::min<milliseconds>(made.next_wakeup.value_or(tick_every), tick_every);
   // What asks to be looked at again at once has been looked at: by the second, as the real one's timer.
   tick_at_ = std::max(tick_at_, now_ + milliseconds{made.grants.empty() ? 1'000 : 1});

@@ -45,6 +45,10 @@ enum class sabotage {
   no_findings,      ///< The leader does not look for findings.
   fires_forgotten,  ///< Who leads next finds the ledger without its last fire.
   fires_doubled,    ///< Who leads next adds the task of the last fire once more.
+  fires_backdated,  ///< Who leads next says of the last fire that it was written after it was due.
+  no_catch_up,      ///< Whoever leads fires nothing that was due while nobody did.
+  no_due_audits,    ///< No verdict is due within a year.
+  empty_brief,      ///< The page names no decision.
   early_alarm       ///< Watchers cry as soon as a fire is due.
 };
 
@@ -96,8 +100,8 @@ class fleet {
   /// At the end of this moment the watchers look at their schedules, and the leader for findings. It happens by itself
   /// now and then; between two times they would see nothing else.
   void look_around() { look_at_ = now_; }
-  /// The page that the ceo would get now. Nothing is kept of it.
-  std::string brief_now();
+  /// The document of the page that the ceo would get now. Nothing is kept of it.
+  nlohmann::json brief_now();
   /// Moments at which it did something.
   [[nodiscard]] std::size_t steps() const { return steps_; }
   /// What went against the rules on the way; empty if nothing did.
@@ -138,9 +142,12 @@ class fleet {
   [[nodiscard]] timestamp next_moment() const;
   void commit();
   void commit_all(std::vector<command> batch);
+  std::string who_looks(const agent_path& watcher, const actors::watch_places& places);
   void watchers_look();
   void leader_looks();
   void write_brief(const brief_id& id);
+  [[nodiscard]] std::string next_leader();
+  [[nodiscard]] config::company rules_of_leader() const;
   void break_ledger();
   void add_reports(std::vector<command>& batch);
   void add_ticks(std::vector<command>& batch);
@@ -158,6 +165,8 @@ class fleet {
   timestamp now_;
   virtual_database db_;
   node_life_id leader_life_ = new_id<node_life_id>();
+  std::string leader_;      ///< The node that leads, or led last.
+  std::size_t reigns_ = 0;  ///< The control nodes take turns.
   std::unique_ptr<storage::leadership> lead_;
   std::unique_ptr<storage::writer_engine> engine_;
   std::multimap<timestamp, deed> timeline_;

@@ -72,6 +72,7 @@ class judge {
   void wrong(const std::string& what);
   [[nodiscard]] bool is_heard(const silence& s);
   [[nodiscard]] bool is_early(const silence& s, timestamp since);
+  [[nodiscard]] bool is_in_brief(const silence& s);
   std::map<std::string, std::vector<row>> read_ledger();
   void judge_moments(const config::schedule& s, const std::vector<row>& rows);
   void judge_row(const config::schedule& s, const row& r, bool quiet);
@@ -86,7 +87,7 @@ class judge {
   std::vector<span> outages_, astray_;
   std::vector<excused> excused_;
   std::vector<std::string> wrongs_;
-  std::size_t planted_ = 0, fires_ = 0;
+  std::size_t planted_ = 0, judged_ = 0, fires_ = 0;
   std::map<std::string, int> outcomes_;
 };
 

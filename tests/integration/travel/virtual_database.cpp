@@ -77,13 +77,6 @@ virtual_database::~virtual_database() {
   }
 }
 
-void virtual_database::set_server(const std::string& setting, const std::string& value) {
-  pqxx::connection server{server_url()};
-  pqxx::nontransaction tx{server};
-  tx.exec("ALTER SYSTEM SET " + tx.quote_name(setting) + " = " + tx.quote(value));
-  tx.exec("SELECT pg_reload_conf()");
-}
-
 void virtual_database::set(timestamp moment) {
   ask("SELECT setval('virtual.microseconds', $1::bigint)", moment.us);
 }

@@ -25,9 +25,6 @@ class virtual_database {
   virtual_database(const virtual_database&) = delete;
   virtual_database& operator=(const virtual_database&) = delete;
 
-  /// A setting of the whole server, from now on and after a restart.
-  static void set_server(const std::string& setting, const std::string& value);
-
   /// It is `moment` now, everywhere in this database.
   void set(timestamp moment);
 

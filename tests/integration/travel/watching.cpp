@@ -3,7 +3,8 @@
 #include "fleet.hpp"
 #include "storage/read/finding_queries.hpp"
 
-/// What the watchers' and the leader's detached actors do, by the same functions, whenever the fleet looks around.
+/// What the watchers' and the leader's detached actors do, by the same functions, whenever the fleet looks around: who
+/// looks for a watcher (`looks_for`), what is late (`watch_rules`), what else is found (`look_for`), and the brief.
 namespace cadre::travel {
 
 namespace {
@@ -13,20 +14,54 @@ command command_of(command_body body, const std::string& from) {
   return c;
 }
 
+/// As a Postgres array.
+template <class Paths, class PathOf>
+std::string array_of(const Paths& items, PathOf path_of) {
+  std::string list;
+  for (const auto& item : items) list += (list.empty() ? "" : ",") + path_of(item).text;
+  return "{" + list + "}";
+}
+
 }  // namespace
 
+/// The node that looks for the watcher. Each is asked as its own actor asks itself; all are up. Of those that do not
+/// lead exactly one has to look: the watcher's home, or else its stand-in. Beside a stand-in the leader's may, too.
+std::string fleet::who_looks(const agent_path& watcher, const actors::watch_places& places) {
+  const auto& home = lives_.at(watcher).node;
+  std::string apart, beside;
+  for (const auto& [name, of] : nodes_) {
+    if (!actors::looks_for(watcher, home == name, name, places)) continue;
+    if (name == leader_) {
+      beside = name;
+      continue;
+    }
+    if (!apart.empty()) complain(fmt::format("{} and {} look for {}", apart, name, watcher.text));
+    apart = name;
+  }
+  if (apart.empty() && nodes_.size() > 1) complain("no node but the leader's looks for " + watcher.text);
+  return apart.empty() ? beside : apart;
+}
+
 void fleet::watchers_look() {
-  std::string living;
-  for (const auto& w : rules_.watchers())
-    if (const auto& l = lives_.at(w); !l.silent && l.incarnation != 0) living += (living.empty() ? "" : ",") + w.text;
-  if (living.empty()) return;
-  const auto rows =
-      must(reader_->rows(storage::queries::watched_schedules(company_.name, "{" + living + "}")), "watchers");
+  if (rules_.watchers().empty()) return;
+  const auto all = array_of(rules_.watchers(), [](const agent_path& w) { return w; });
+  const auto places =
+      actors::read_watch_places(must(reader_->row(storage::queries::watch_places(company_.name, all)), "places"));
+  std::map<agent_path, std::string> lookers;
+  for (const auto& w : rules_.watchers()) {
+    const auto& l = lives_.at(w);
+    if (l.incarnation == 0) continue;
+    const auto looker = who_looks(w, places);
+    if (!l.silent && !looker.empty()) lookers[w] = looker;
+  }
+  if (lookers.empty()) return;
+  const auto living = array_of(lookers, [](const auto& one) { return one.first; });
+  const auto rows = must(reader_->rows(storage::queries::watched_schedules(company_.name, living)), "watchers");
   std::vector<command> batch;
   for (const auto& [who, found] : rules_.look(rows)) {
     watch_report report;
     report.watcher = who;
-    report.node = lives_.at(who).node;
+    report.node = lookers.at(who);
     report.at = found.at;
     report.schedules = found.schedules;
     report.late = found.late;
@@ -34,7 +69,7 @@ void fleet::watchers_look() {
     if (broken_ == sabotage::nobody_watches) report.late.clear();
     if (broken_ == sabotage::early_alarm && !found.schedules.empty())
       report.late.push_back({found.schedules.front(), company_.schedules.front().agent, "it may be late", {"{}"}});
-    batch.push_back(command_of(std::move(report), "node." + lives_.at(who).node));
+    batch.push_back(command_of(std::move(report), "node." + lookers.at(who)));
   }
   commit_all(std::move(batch));
 }
@@ -66,8 +101,14 @@ void fleet::write_brief(const brief_id& id) {
   send(must(actors::write_brief(*reader_, company_.name, id), "brief"), "leader");
 }
 
-std::string fleet::brief_now() {
-  return must(actors::write_brief(*reader_, company_.name, new_id<brief_id>()), "brief").markdown;
+nlohmann::json fleet::brief_now() {
+  const auto made = must(actors::write_brief(*reader_, company_.name, new_id<brief_id>()), "brief");
+  auto page = nlohmann::json::parse(made.body.text);
+  if (broken_ == sabotage::empty_brief) {
+    page["decisions"] = nlohmann::json::array();
+    page["totals"]["decisions"] = 0;
+  }
+  return page;
 }
 
 }  // namespace cadre::travel

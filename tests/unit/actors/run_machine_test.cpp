@@ -285,6 +285,27 @@ BOOST_AUTO_TEST_CASE(a_process_that_fails_fails_the_run_with_its_stderr) {
   BOOST_CHECK_EQUAL(s.commit(1), "over exit_code");
 }
 
+BOOST_AUTO_TEST_CASE(the_tasks_that_a_run_added_are_there_before_it_fails) {
+  const std::string line = R"({"type":"task","mode":"mail"})"
+                           "\n";
+  run_script s;
+  s.out(journal_line_of("one") + line + line);
+  BOOST_CHECK_EQUAL(s.exit(exited(3)), "");
+  BOOST_CHECK_EQUAL(s.commit(2), "");
+  BOOST_CHECK_EQUAL(s.outcome_of(1, outcome_status::busy), "again task mail");
+  BOOST_CHECK_EQUAL(s.commit(1), "fail exit_code again");
+  BOOST_CHECK_EQUAL(s.commit(0), "");
+  BOOST_CHECK_EQUAL(s.commit(3), "over exit_code");
+  run_script refused;
+  refused.out(line);
+  BOOST_CHECK_EQUAL(refused.exit(exited(3)), "");
+  BOOST_CHECK_EQUAL(refused.reject(0, errc::refused), "fail exit_code again");
+  run_script revoked;
+  revoked.out(line);
+  BOOST_CHECK_EQUAL(revoked.exit(exited(3)), "");
+  BOOST_CHECK_EQUAL(revoked.revoke(), "over exit_code superseded");
+}
+
 BOOST_AUTO_TEST_CASE(what_a_repeat_would_not_heal_is_not_retried) {
   run_script s;
   exit_info none;

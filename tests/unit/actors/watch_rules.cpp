@@ -205,9 +205,15 @@ BOOST_AUTO_TEST_CASE(missed_ones_count_with_all_that_is_late_in_one_finding) {
       "schedule hourly: the fire due at 2026-11-21T12:00:00 is not fired, it was missed: nobody led (and 1 more)");
 }
 
-/// The nodes that look for ceo.audit, which lives on `home` (empty: it is down), as each of a to d decides it.
-std::string lookers(const std::string& home, const std::string& leader, const std::vector<std::string>& up) {
-  watch_places places{leader, up, {}};
+/// The nodes that look for ceo.audit, which lives on `home` (empty: it is down), as each of a to d decides it. `last`:
+/// who looked last; empty: the one who should.
+std::string lookers(const std::string& home, const std::string& leader, const std::vector<std::string>& up,
+                    watch_look last = {}) {
+  if (last.node.empty() && !up.empty())
+    last.node = *std::min_element(up.begin(), up.end(), [&](const auto& a, const auto& b) {
+      return std::pair{a == leader, a} < std::pair{b == leader, b};
+    });
+  watch_places places{leader, up, {}, {{agent_path{"ceo.audit"}, last}}};
   if (!home.empty()) places.homes[agent_path{"ceo.audit"}] = home;
   std::string names;
   for (const char* node : {"a", "b", "c", "d"})
@@ -225,6 +231,16 @@ BOOST_AUTO_TEST_CASE(a_watcher_looks_where_it_lives_unless_that_is_where_the_lea
   BOOST_TEST(lookers("a", "", {"a", "b"}) == "a");
 }
 
+BOOST_AUTO_TEST_CASE(where_a_stand_in_does_not_look_the_watcher_does) {
+  const std::vector<std::string> up{"a", "b", "c"};
+  BOOST_TEST(lookers("a", "a", up, {"b", 10'000ms}) == "b");
+  BOOST_TEST(lookers("a", "a", up, {"b", 10'001ms}) == "ab");
+  BOOST_TEST(lookers("a", "a", up, {"a", 0ms}) == "ab");  // It goes on until the stand-in looks.
+  BOOST_TEST(lookers("c", "a", up, {"c", 60'000ms}) == "c");
+  BOOST_TEST(lookers("", "a", up, {"b", 60'000ms}) == "");
+  BOOST_TEST(looks_for(agent_path{"ceo.audit"}, true, "a", {"a", up, {}, {}}));
+}
+
 BOOST_AUTO_TEST_CASE(nobody_looks_for_a_watcher_that_is_down) {
   BOOST_TEST(lookers("", "a", {"a", "b"}) == "");
   BOOST_TEST(lookers("", "", {"a", "b"}) == "");
@@ -233,17 +249,21 @@ BOOST_AUTO_TEST_CASE(nobody_looks_for_a_watcher_that_is_down) {
 
 BOOST_AUTO_TEST_CASE(what_the_leader_does_not_know_yet_about_who_lives_here_counts) {
   // It has just begun to live on the leader's node, and on another.
-  BOOST_TEST(!looks_for(agent_path{"ceo.audit"}, true, "a", {"a", {"a", "b"}, {}}));
-  BOOST_TEST(looks_for(agent_path{"ceo.audit"}, true, "b", {"a", {"a", "b"}, {}}));
+  const std::map<agent_path, watch_look> looks{{agent_path{"ceo.audit"}, {"b", 0ms}}};
+  BOOST_TEST(!looks_for(agent_path{"ceo.audit"}, true, "a", {"a", {"a", "b"}, {}, looks}));
+  BOOST_TEST(looks_for(agent_path{"ceo.audit"}, true, "b", {"a", {"a", "b"}, {}, looks}));
 }
 
 BOOST_AUTO_TEST_CASE(places_are_read_whether_somebody_leads_or_not) {
-  const auto some = read_watch_places(R"({"leader":"a","nodes":["a","b"],"homes":{"ceo.audit":"b"}})");
+  const auto some = read_watch_places(
+      R"({"leader":"a","nodes":["a","b"],"homes":{"ceo.audit":"b"},"looks":{"ceo.audit":{"node":"a","age_ms":17}}})");
   BOOST_TEST(some.leader == "a");
   BOOST_TEST((some.nodes == std::vector<std::string>{"a", "b"}));
   BOOST_TEST(some.homes.at(agent_path{"ceo.audit"}) == "b");
-  const auto none = read_watch_places(R"({"leader":null,"nodes":[],"homes":{}})");
-  BOOST_TEST((none.leader.empty() && none.nodes.empty() && none.homes.empty()));
+  BOOST_TEST(some.looks.at(agent_path{"ceo.audit"}).node == "a");
+  BOOST_TEST((some.looks.at(agent_path{"ceo.audit"}).age == 17ms));
+  const auto none = read_watch_places(R"({"leader":null,"nodes":[],"homes":{},"looks":{}})");
+  BOOST_TEST((none.leader.empty() && none.nodes.empty() && none.homes.empty() && none.looks.empty()));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -69,6 +69,11 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_channel_is_said_at_its_place) {
            channel("{email: {to: [a@b], ~from: nobody, smtp: 'smtp://h'}}", "email.from", "not a mail address"),
            channel("{email: {" + mail + ", ~user: u}}", "email.user", "go together"),
            channel("{email: {" + mail + ", ~tls: yes}}", "email.tls", "allowed: auto, required, never"),
+           channel("{email: {" + mail + ", user: u, password: p, ~tls: never}}", "email.tls",
+                   "the password would not be encrypted; allowed with a user: auto or required"),
+           channel("{email: {to: [a@b], from: c@d, smtp: 'smtp://localhost.evil.org:25', user: u, password: p, "
+                   "~tls: never}}",
+                   "email.tls", "the password would not be encrypted"),
            channel("{" + hook + ", ~ca: /etc/ssl/ca.pem}", "ca", "holds no certificate; allowed: PEM text"),
            channel("{webhook: {url: 'http://h'}, ~ca: '" + pem + "'}", "ca", "the connection is not encrypted"),
            channel("{email: {" + mail + ", tls: never}, ~ca: '" + pem + "'}", "ca", "the connection is not encrypted"),
@@ -81,6 +86,23 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_channel_is_said_at_its_place) {
            channel("{" + hook + ", retry: {~attempts: 0}}", "retry.attempts", "out of bounds"),
        })
     sample::expect(b);
+}
+
+BOOST_AUTO_TEST_CASE(a_password_goes_in_the_clear_to_this_host_alone) {
+  const auto with = [](const std::string& url, const std::string& more) {
+    return load_text(sample::changed(place, "notify: {channels: {x: {email: {to: [a@b], from: c@d, smtp: '" + url +
+                                                "', " + more + "}}}}"),
+                     "f");
+  };
+  for (const char* url : {"smtp://127.0.0.1", "smtp://127.0.0.1:25", "smtp://[::1]:25", "smtp://localhost:587/x"}) {
+    const auto made = with(url, "user: u, password: p, tls: never");
+    BOOST_TEST(made.ok(), url << ": " << sample::all_texts(made.problems));
+  }
+  BOOST_TEST(with("smtp://h", "tls: never").ok());  // Nobody logs in.
+  BOOST_TEST(with("smtp://h", "user: u, password: p").ok());
+  BOOST_TEST(with("smtps://h", "user: u, password: p, tls: never").ok());  // Encrypted from the first byte.
+  for (const char* url : {"smtp://127.0.0.11", "smtp://10.0.0.1:25", "smtp://h/localhost", "smtp://localhosts"})
+    BOOST_TEST(!with(url, "user: u, password: p, tls: never").ok(), url);
 }
 
 BOOST_AUTO_TEST_CASE(a_channel_is_of_exactly_one_kind) {

@@ -48,13 +48,100 @@ BOOST_AUTO_TEST_SUITE(notify_machine)
 
 BOOST_AUTO_TEST_CASE(one_sends_the_first_with_the_role_egress_else_the_leader) {
   const std::vector<std::string> up{"c", "b"};
-  BOOST_TEST(sends(false, "b", up));
-  BOOST_TEST(!sends(false, "c", up));
-  BOOST_TEST(!sends(false, "a", up));  // Not up, as far as is known.
-  BOOST_TEST(!sends(true, "a", up));
-  BOOST_TEST(!sends(true, "b", up));  // The node has a notifier for the role, too.
-  BOOST_TEST(sends(true, "a", {}));
-  BOOST_TEST(!sends(false, "b", {}));
+  BOOST_CHECK(duty_of(false, "b", up) == duty::sends);
+  BOOST_CHECK(duty_of(false, "c", up) == duty::none);
+  BOOST_CHECK(duty_of(false, "a", up) == duty::none);  // Not up, as far as is known.
+  BOOST_CHECK(duty_of(true, "a", up) == duty::stands_in);
+  BOOST_CHECK(duty_of(true, "b", up) == duty::stands_in);  // The node has a notifier for the role, too.
+  BOOST_CHECK(duty_of(true, "a", {}) == duty::sends);
+  BOOST_CHECK(duty_of(false, "b", {}) == duty::none);
+}
+
+BOOST_AUTO_TEST_CASE(who_stands_in_sends_what_should_have_begun_half_a_minute_ago) {
+  const channel_view view{{row(1, noon), row(2, noon + seconds{20})}, {}};
+  const auto late = noon + settle + stand_in_after;
+  BOOST_TEST(!overdue({}, view, late + -milliseconds{1}));
+  const auto message = overdue({}, view, late);
+  BOOST_REQUIRE(message);
+  BOOST_TEST((message->rows == std::vector{number(1)}));
+  BOOST_TEST((message->id == next_message({}, view, late).send->id));  // The one that it should have been.
+  BOOST_TEST(!overdue({}, {}, late));
+}
+
+BOOST_AUTO_TEST_CASE(who_stands_in_takes_nothing_from_who_sends) {
+  channel_view view{{row(1, noon), row(2, noon)}, {}};
+  view.rows[0].delivery = named_id<delivery_id>("d");
+  view.rows[0].taken = noon + seconds{50};
+  // It may be on its way until then, and what waits for it waits on.
+  BOOST_TEST(!overdue({}, view, noon + seconds{79}));
+  BOOST_CHECK((overdue({}, view, noon + seconds{80}) == outgoing{named_id<delivery_id>("d"), {}, true, false, 1}));
+  // The next attempt may begin when its time comes, and then be on its way.
+  view.rows[0].attempts = 1;
+  view.rows[0].next = noon + seconds{100};
+  BOOST_TEST(!overdue({}, view, noon + seconds{129}));
+  BOOST_CHECK((overdue({}, view, noon + seconds{130}) == outgoing{named_id<delivery_id>("d"), {}, true, false, 2}));
+}
+
+BOOST_AUTO_TEST_CASE(tests_and_briefs_are_late_after_half_a_minute_too) {
+  for (const auto why : {notify::cause::test, notify::cause::brief}) {
+    channel_view view{{row(1, noon, severity::info, why)}, {}};
+    BOOST_TEST(!overdue({}, view, noon + seconds{29}));
+    BOOST_TEST(overdue({}, view, noon + seconds{30}).has_value());
+    view.rows[0].delivery = named_id<delivery_id>("d");
+    view.rows[0].taken = noon + seconds{10};
+    BOOST_TEST(!overdue({}, view, noon + seconds{39}));
+    BOOST_TEST(overdue({}, view, noon + seconds{40}).has_value());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_a_digest_or_a_storm_holds_back_is_not_late) {
+  notify_channel c;
+  c.digest = minutes{30};
+  channel_view view{{row(1, noon)}, {}};
+  BOOST_TEST(!overdue(c, view, noon + minutes{30} + seconds{29}));
+  BOOST_TEST(overdue(c, view, noon + minutes{30} + seconds{30}).has_value());
+  // A critical one would take the others along, but is not late itself.
+  view.rows.push_back(row(2, noon + minutes{10}, severity::critical));
+  BOOST_TEST(!overdue(c, view, noon + minutes{10} + seconds{29}));
+  BOOST_TEST(overdue(c, view, noon + minutes{10} + settle + stand_in_after)->rows.size() == 2U);
+
+  view = {{row(1, noon)}, {noon + -seconds{50}, noon + -seconds{40}, noon + -seconds{30}}};
+  BOOST_TEST(!overdue({}, view, noon + seconds{39}));  // The minute of the storm was over at 10 s.
+  BOOST_TEST(overdue({}, view, noon + seconds{40}).has_value());
+  view.recent = {noon + seconds{1}, noon + seconds{20}, noon + seconds{35}};
+  BOOST_TEST(!overdue({}, view, noon + seconds{40}));
+}
+
+BOOST_AUTO_TEST_CASE(quiet_hours_are_kept_by_who_stands_in) {
+  const auto c = quiet_at_night();  // From 21:00 to 06:00 UTC.
+  channel_view view{{row(1, utc("2026-11-21T02:00:00Z"))}, {}};
+  BOOST_TEST(!overdue(c, view, utc("2026-11-21T06:00:29Z")));
+  BOOST_TEST(overdue(c, view, utc("2026-11-21T06:00:30Z")).has_value());
+  // It should have gone before the night, and now it is night.
+  view.rows = {row(2, utc("2026-11-21T20:59:50Z"))};
+  BOOST_TEST(!overdue(c, view, utc("2026-11-21T21:00:25Z")));
+  view.rows.push_back(row(3, utc("2026-11-21T20:59:51Z"), severity::critical));
+  const auto message = overdue(c, view, utc("2026-11-21T21:00:25Z"));
+  BOOST_REQUIRE(message);
+  BOOST_TEST((message->rows == std::vector{number(3)}));
+}
+
+BOOST_AUTO_TEST_CASE(who_stands_in_waits_until_nobody_else_begins) {
+  overdue_watch watch;
+  std::optional<outgoing> message = outgoing{named_id<delivery_id>("d"), {number(1)}, false, false, 1};
+  BOOST_TEST(!watch.stays(message, noon));
+  message->rows.push_back(number(2));  // One more became late meanwhile.
+  BOOST_TEST(!watch.stays(message, noon + milliseconds{4'999}));
+  BOOST_TEST(watch.stays(message, noon + stand_in_watch));
+  // Another attempt, another message, or none: it begins anew.
+  message->attempt = 2;
+  BOOST_TEST(!watch.stays(message, noon + seconds{6}));
+  message->id = named_id<delivery_id>("e");
+  BOOST_TEST(!watch.stays(message, noon + seconds{10}));
+  BOOST_TEST(!watch.stays({}, noon + seconds{14}));
+  BOOST_TEST(!watch.stays({}, noon + seconds{24}));
+  BOOST_TEST(!watch.stays(message, noon + seconds{25}));
+  BOOST_TEST(watch.stays(message, noon + seconds{30}));
 }
 
 BOOST_AUTO_TEST_CASE(nothing_owed_nothing_sent) {

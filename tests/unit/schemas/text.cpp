@@ -33,8 +33,22 @@ BOOST_AUTO_TEST_CASE(clean_text_is_utf8_without_nul) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(one_line_holds_no_control_character) {
+  for (unsigned c = 0; c <= 0x9F; ++c) {
+    if (c >= 0x20 && c < 0x7F) continue;
+    const auto control =
+        c < 0x80 ? std::string(1, static_cast<char>(c)) : "\xC2" + std::string(1, static_cast<char>(c));
+    BOOST_TEST(one_line("a" + control + "b") == "a b");
+    BOOST_TEST(one_line(control + control) == "  ");
+  }
+  // Neighbours of these, and characters with such a byte further on.
+  for (const auto& text : {""s, "plain ~"s, "\u00a0"s, "\u00e9"s, "\u0420\u040f"s, "\u20ac"s, "\U0001F980"s, "a\xC2"s})
+    BOOST_TEST(one_line(text) == text);
+}
+
 BOOST_AUTO_TEST_CASE(quotes_are_short_and_on_one_line) {
   BOOST_TEST(in_quotes("a\nb") == "\"a b\"");
+  BOOST_TEST(in_quotes("\xC2\x9B;2J\x7F\x1B") == "\" ;2J  \"");
   BOOST_TEST(in_quotes(std::string(100, 'x')) == '"' + std::string(limits::quote_bytes_max, 'x') + "\"...");
   BOOST_TEST(in_quotes(std::string(59, 'x') + "\u00e9") == '"' + std::string(59, 'x') + "\"...");
   BOOST_TEST(in_quotes(std::string(100, '\x80')).size() < 4 * limits::quote_bytes_max);

@@ -85,13 +85,29 @@ BOOST_AUTO_TEST_CASE(so_many_are_known_that_were_settled) {
   open_problems problems;
   for (std::size_t i = 0; i < open_problems::settled_max + 10; ++i) {
     auto p = problem_of("ceo.a" + std::to_string(i));
-    p.counts_until.us = 100;
-    problems.forget_settled({1});
+    p.counts_until.us = 100 + static_cast<std::int64_t>(i);
     problems.add("x" + std::to_string(i), p);
+    const auto early = problems.forget_settled({1});
+    BOOST_REQUIRE_EQUAL(early.size(), i < open_problems::settled_max ? 0U : 1U);
+    if (!early.empty()) BOOST_REQUIRE_EQUAL(early[0].first, "x" + std::to_string(i - open_problems::settled_max));
   }
-  BOOST_TEST(problems.size() <= open_problems::settled_max + 1);
+  BOOST_TEST(problems.size() == open_problems::settled_max);
   BOOST_TEST((problems.find("x0") == nullptr));
   BOOST_TEST((problems.find("x" + std::to_string(open_problems::settled_max)) != nullptr));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_put_back_goes_when_its_time_is_over) {
+  open_problems problems;
+  auto first = problem_of("ceo.a"), second = problem_of("ceo.a");
+  first.counts_until.us = 100;
+  second.counts_until.us = 200;
+  problems.add("x", first);
+  problems.add("y", second);
+  problems.remove(first.id);
+  problems.add("x", first);
+  BOOST_TEST(problems.forget_settled({150}).empty());
+  BOOST_TEST((problems.find("x") == nullptr));
+  BOOST_TEST((problems.find("y") != nullptr));
 }
 
 BOOST_AUTO_TEST_CASE(raises_are_remembered_for_as_long_as_there_is_room) {

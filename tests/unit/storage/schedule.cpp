@@ -415,6 +415,56 @@ BOOST_AUTO_TEST_CASE(a_clock_that_was_a_little_ahead_costs_no_fire_of_one_that_i
   BOOST_TEST(l.look("10:09:00") == "fire 10:09");
 }
 
+/// Looks when it is time to, and each fire ends at once. Of the moments from `now` to `upto`: those that were not in
+/// the ledger before they were due, and those that did not fire.
+std::pair<std::size_t, std::size_t> not_written_and_not_fired(ledger& l, timestamp now, timestamp upto) {
+  const auto all = l.moments.between(now, upto, 10'000);
+  BOOST_REQUIRE(!all.empty());
+  std::size_t not_written = 0;
+  while (now < upto) {
+    l.look(now);
+    l.end_all();
+    const auto found = l.rows.find(l.moments.next(now));
+    if (found == l.rows.end() || found->second.fire.outcome != fire_outcome::expected) ++not_written;
+    now = l.look_at;
+  }
+  l.look(now);
+  const auto fired = std::count_if(all.begin(), all.end(), [&](timestamp due) {
+    const auto found = l.rows.find(due);
+    return found != l.rows.end() && found->second.fired == 1;
+  });
+  return {not_written, all.size() - static_cast<std::size_t>(fired)};
+}
+
+BOOST_AUTO_TEST_CASE(after_a_clock_that_was_hours_ahead_each_fire_is_written_before_it_is_due) {
+  const std::pair<std::size_t, std::size_t> none{0, 0};
+  ledger each_minute{rule_of("* * * * *")};
+  each_minute.look("10:00:30");
+  each_minute.settle("13:00:30");
+  each_minute.end_all();
+  BOOST_TEST((not_written_and_not_fired(each_minute, at("10:01:30"), at("12:50:00")) == none));
+
+  auto rule = rule_of("@every 10s");
+  rule.catch_up.policy = catch_up_policy::skip;
+  rule.grace = milliseconds{5'000};
+  ledger each_ten_seconds{rule};
+  each_ten_seconds.look("10:00:05");
+  each_ten_seconds.settle("13:00:05");
+  each_ten_seconds.end_all();
+  BOOST_TEST((not_written_and_not_fired(each_ten_seconds, at("10:00:15"), at("11:00:00")) == none));
+
+  ledger daily{rule_of("0 0 * * *")};
+  daily.look("10:05:00");
+  const auto ahead = at("10:05:00") + std::chrono::days{30};
+  do {
+    daily.look(ahead);
+  } while (daily.look_at == ahead);
+  const auto& next = daily.rows.at(at("00:00:00") + std::chrono::days{1}).fire;
+  BOOST_TEST((next.outcome == fire_outcome::missed));
+  BOOST_TEST(daily.look("10:06:00") == "");
+  BOOST_TEST((next.outcome == fire_outcome::expected));
+}
+
 BOOST_AUTO_TEST_CASE(moments_that_a_backfill_fires) {
   const auto moments = config::calendar::make("0 * * * *").value();
   const auto some = moments_to_backfill(moments, {at("03:00:00"), at("02:00:00")}, at("00:00:00"), at("05:00:00"), 10);
@@ -438,6 +488,21 @@ BOOST_AUTO_TEST_CASE(what_a_backfill_leaves_of_moments_that_share_a_row) {
   BOOST_TEST(left({at("07:00:00"), at("08:00:00")}, {at("05:00:00"), at("06:00:00")}) == "4 up to 04:00:00");
   BOOST_TEST(left({at("03:00:00"), at("08:00:00")}) == "4 up to 02:59:59");
   BOOST_TEST(left(moments.between(at("02:00:00"), at("08:00:00"), 10)).substr(0, 1) == "0");
+}
+
+BOOST_AUTO_TEST_CASE(the_new_place_of_a_shared_row_is_the_latest_however_far_back_the_row_before_is) {
+  const auto place = [](const char* cron, timestamp after, timestamp taken, const std::vector<timestamp>& others = {}) {
+    const auto moments = config::calendar::make(cron).value();
+    return to_iso(left_of_missed(moments, {taken, after, 500}, {taken}, others).due).substr(0, 19);
+  };
+  const auto long_ago = at("08:00:00") + -std::chrono::days{180};
+  BOOST_TEST(place("0 * * * *", long_ago, at("08:00:00")) == "2026-11-21T07:00:00");
+  BOOST_TEST(place("@every 10s", long_ago, at("08:00:00")) == "2026-11-21T07:59:50");
+  BOOST_TEST(place("0 0 1 1 *", {1}, from_iso("2026-01-01T00:00:00Z").value()) == "2025-01-01T00:00:00");
+  BOOST_TEST(place("0 0 1 1 *", long_ago, at("00:00:00")) == "2026-11-20T23:59:59");
+  auto others = config::calendar::make("@every 1s").value().between(at("06:00:00"), at("07:59:59"), 10'000);
+  std::reverse(others.begin(), others.end());
+  BOOST_TEST(place("@every 1s", long_ago, at("08:00:00"), others) == "2026-11-21T06:00:00");
 }
 
 BOOST_AUTO_TEST_CASE(a_backfill_goes_one_after_the_other) {
