@@ -1,5 +1,5 @@
--- What a silence leaves behind in the rhythm of a pipeline: one gap that was longer than all others, a silence that was
--- mended or a holiday, makes nobody deaf to the next one; and a gap in which the company was down is none at all.
+-- What a silence leaves behind in the rhythm of a pipeline. Where there is a calendar, one gap that was longer than all others,
+-- a silence that was mended or a holiday, makes nobody deaf to the next one; and nowhere is one in which the company was down.
 
 -- When the company was down, as its reigns tell: gaps of up to ten minutes between two of them are no rest. A leader that was
 -- killed is ended by its successor, however much later: it led as long as its lease. `began` is null for the time before the
@@ -19,11 +19,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Which pipelines have gone quiet against their own rhythm: nothing for longer than three times the median of their last 20
--- gaps, nor than a fifth more than the longest of them but one, nor than five minutes. A pipeline is a dataset of a worker,
--- which promotions show, or a schedule, which effects show. One with fewer than five gaps has no rhythm yet. Time that the
--- company was down is nobody's silence; and while nothing was due, a calendar is no silence either: a scheduled pipeline is
--- quiet only if two fires came due since it last flowed. Needs nothing but the database:
--- `SELECT * FROM cadre.dataflow_silent()`.
+-- gaps, nor than a fifth more than the longest of them, nor than five minutes. A pipeline is a dataset of a worker, which
+-- promotions show, or a schedule, which effects show. One with fewer than five gaps has no rhythm yet. Time that the company
+-- was down is nobody's silence, and no gap. Nor is a calendar a silence while nothing is due: a scheduled pipeline is quiet
+-- from when the first fire came due since it last flowed, and only if two did. So nights and weekends need no allowance, and
+-- of ten gaps or more the longest but one counts. Without a calendar nobody can tell a silence from a night.
+-- Needs nothing but the database: `SELECT * FROM cadre.dataflow_silent()`.
 CREATE OR REPLACE FUNCTION cadre.dataflow_silent(at timestamptz DEFAULT clock_timestamp())
 RETURNS TABLE (company text, pipeline text, agent text, last_at timestamptz, median_gap interval, silent_for interval,
                gaps bigint)
@@ -60,17 +61,21 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM pair p
   ), rhythm AS (
     SELECT g.company, g.agent, g.pipeline, g.schedules, max(g.moment) AS last_at, count(g.gap) AS gaps,
-           (array_agg(g.gap ORDER BY g.gap DESC) FILTER (WHERE g.gap IS NOT NULL))[2] AS longest_but_one,
+           (array_agg(g.gap ORDER BY g.gap DESC) FILTER (WHERE g.gap IS NOT NULL))
+             [CASE WHEN count(g.gap) >= 10 AND g.schedules IS NOT NULL THEN 2 ELSE 1 END] AS longest,
            percentile_disc(0.5) WITHIN GROUP (ORDER BY g.gap) FILTER (WHERE g.gap IS NOT NULL) AS median
     FROM gap g GROUP BY 1, 2, 3, 4
   ), silence AS (
-    SELECT r.*, $1 - greatest(r.last_at, cadre.up_since(r.company)) AS silent_for FROM rhythm r WHERE r.gaps >= 5
+    SELECT r.*, due.fires, $1 - greatest(r.last_at, cadre.up_since(r.company), due.first_at) AS silent_for
+    FROM rhythm r CROSS JOIN LATERAL (
+      SELECT count(*) AS fires, min(f.fire_at) AS first_at FROM cadre.fire f WHERE f.company = r.company
+      AND f.schedule = ANY (r.schedules) AND f.due_at > r.last_at AND f.fire_at < $1
+      AND f.outcome NOT IN ('skipped', 'cancelled')) due
+    WHERE r.gaps >= 5
   )
   SELECT s.company, s.pipeline, s.agent, s.last_at, s.median, s.silent_for, s.gaps FROM silence s
-  WHERE s.silent_for > greatest(3 * s.median, 1.2 * s.longest_but_one, interval '5 minutes')
-    AND (s.schedules IS NULL OR (SELECT count(*) FROM cadre.fire f WHERE f.company = s.company
-         AND f.schedule = ANY (s.schedules) AND f.due_at > s.last_at AND f.fire_at < $1
-         AND f.outcome NOT IN ('skipped', 'cancelled')) >= 2)
+  WHERE s.silent_for > greatest(3 * s.median, 1.2 * s.longest, interval '5 minutes')
+    AND (s.schedules IS NULL OR s.fires >= 2)
 $$;
 
 REVOKE ALL ON FUNCTION cadre.down_times(text) FROM PUBLIC;
