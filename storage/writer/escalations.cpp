@@ -1,13 +1,13 @@
 #include "storage/writer/escalations.hpp"
 
 #include "schemas/text.hpp"
+#include "storage/decide/retention.hpp"
 #include "storage/writer/escalation_rows.hpp"
 #include "storage/writer/handlers.hpp"
 #include "storage/writer/investigations.hpp"
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <map>
 
 namespace cadre::storage::writer {
@@ -38,15 +38,6 @@ std::string fingerprint_of(const escalation_raise& body) {
 
 std::string beginning(const std::string& text) {
   return clean_text(text.substr(0, cause_bytes_told));
-}
-
-/// When an id of version 7 was made; nothing for others.
-std::optional<timestamp> made_at(const escalation_id& id) {
-  if (id.text.size() < 15 || id.text[14] != '7') return std::nullopt;
-  std::int64_t ms = 0;
-  const auto digits = id.text.substr(0, 8) + id.text.substr(9, 4);
-  std::from_chars(digits.data(), digits.data() + digits.size(), ms, 16);
-  return timestamp{ms * 1'000};
 }
 
 /// The escalation that a raise with this id became or was counted into.
@@ -101,7 +92,7 @@ std::optional<applied> find_counted(const unit& u, const open_problem& p, const 
 applied count_again(unit& u, const std::string& fingerprint, open_problem& p, const raise_request& r,
                     nlohmann::json folded = {}) {
   if (auto counted = find_counted(u, p, r)) return *counted;
-  if (const auto made = made_at(r.body.id); r.may_be_repeated && (!made || *made < p.made_at))
+  if (const auto made = decide::made_at(r.body.id.text); r.may_be_repeated && (!made || *made < p.made_at))
     if (auto earlier = find_earlier(u, r.body.id)) return *earlier;
   u.on_rollback([&mem = u.mem, fingerprint, raise = r.body.id, count = p.count, level = p.level] {
     mem.problems.forget(raise);
@@ -148,7 +139,7 @@ void remember(unit& u, const std::string& fingerprint, const escalation_facts& e
   p.id = e.id;
   p.origin = e.origin;
   p.level = e.level;
-  p.made_at = made_at(e.id).value_or(u.now);
+  p.made_at = decide::made_at(e.id.text).value_or(u.now);
   p.more = !folded.empty();
   p.folded = std::move(folded);
   p.counts_until = counts_until;
@@ -371,7 +362,7 @@ void recall_problems(pg::session& db, memory& m, timestamp now) {
     p.more = row[3].as<std::string>() == and_more;
     p.count = row[4].as<std::int64_t>();
     from_text(row[5].as<std::string>(), p.level);
-    p.made_at = made_at(p.id).value_or(timestamp{row[6].as<std::int64_t>()});
+    p.made_at = decide::made_at(p.id.text).value_or(timestamp{row[6].as<std::int64_t>()});
     p.counts_until.us = row[11].as<std::int64_t>();
     if (!p.is_open()) p.settled_by.text = row[12].as<std::string>();
     if (const auto task = row[7].as<std::string>(); !task.empty())

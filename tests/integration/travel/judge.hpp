@@ -53,9 +53,10 @@ class judge {
   [[nodiscard]] const std::map<std::string, int>& outcomes() const { return outcomes_; }
 
  private:
+  /// With both ends: a leader that dies at the very instant of a fire may have seen it or not.
   struct span {
     timestamp from, upto;
-    [[nodiscard]] bool has(timestamp t) const { return t > from && t <= upto; }
+    [[nodiscard]] bool has(timestamp t) const { return t >= from && t <= upto; }
   };
   struct row {
     timestamp due, fire_at, expected_at, fired_at, ended_at;
