@@ -1,5 +1,6 @@
 #include "config/check.hpp"
 #include "schemas/mail_address.hpp"
+#include "schemas/this_host.hpp"
 
 #include <algorithm>
 
@@ -25,15 +26,6 @@ void check_url(const std::string& url, const std::string& key, std::initializer_
     }
   }
   out.add_at(key, "another scheme than the channel speaks; allowed: " + allowed);
-}
-
-/// Whether a URL names the host that it is read on: what is sent there in the clear crosses no network.
-bool is_this_host(std::string_view url) {
-  auto host = url.substr(url.find("://") + 3);
-  host = host.substr(0, host.find('/'));
-  for (const std::string_view mine : {"127.0.0.1", "[::1]", "localhost"})
-    if (host == mine || (host.starts_with(mine) && host.substr(mine.size(), 1) == ":")) return true;
-  return false;
 }
 
 void check_email(const notify_channel& c, const std::string& at, findings& out) {

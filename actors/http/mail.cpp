@@ -3,6 +3,7 @@
 #include "actors/http/easy.hpp"
 #include "schemas/mail_address.hpp"
 #include "schemas/text.hpp"
+#include "schemas/this_host.hpp"
 
 #include <algorithm>
 #include <array>
@@ -34,16 +35,6 @@ std::string encoded_word(std::string_view bytes) {
 
 bool is_continuation(char c) {
   return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U;
-}
-
-bool is_this_host(std::string_view url) {
-  const auto from = url.find("://");
-  if (from == std::string_view::npos) return false;
-  auto host = url.substr(from + 3);
-  host = host.substr(0, host.find('/'));
-  for (const std::string_view mine : {"127.0.0.1", "[::1]", "localhost"})
-    if (host == mine || (host.starts_with(mine) && host.substr(mine.size(), 1) == ":")) return true;
-  return false;
 }
 
 curl_usessl encryption(const mail_server& server) {

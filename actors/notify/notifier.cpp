@@ -167,7 +167,8 @@ void end_stand_in(notifier_state& s, const std::string& node) {
   const bool other = node != s.stands_in_for;
   if (!other && steady_clock::now() - s.stood_in_at < stand_in_rest) return;
   log::info("the leader no longer stands in for node {}: {}", s.stands_in_for,
-            other ? "it is not for that one to send any more" : "nothing was overdue for 5 min");
+            other ? "it is not for that one to send any more"
+                  : "nothing was overdue for " + std::to_string(stand_in_rest.count()) + " min");
   s.stands_in_for.clear();
 }
 
@@ -202,7 +203,7 @@ void look(notifier* self, const notifier_options& o) {
   if (!up) return;
   const auto duty = notify::duty_of(o.leads, o.node, *up);
   if (duty == notify::duty::none) return;
-  const auto other = duty == notify::duty::stands_in ? *std::min_element(up->begin(), up->end()) : std::string{};
+  const auto other = duty == notify::duty::stands_in ? notify::egress_of(*up) : std::string{};
   end_stand_in(s, other);
   auto all = what_is_owed(self, o);
   if (!all) return;

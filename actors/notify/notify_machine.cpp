@@ -84,10 +84,15 @@ timestamp due(const notify_channel& channel, const std::vector<const owed*>& row
 
 }  // namespace
 
-duty duty_of(bool leads, const std::string& node, const std::vector<std::string>& egress_up) {
+std::string egress_of(const std::vector<std::string>& egress_up) {
   const auto first = std::min_element(egress_up.begin(), egress_up.end());
-  if (leads) return first == egress_up.end() ? duty::sends : duty::stands_in;
-  return first != egress_up.end() && *first == node ? duty::sends : duty::none;
+  return first == egress_up.end() ? std::string{} : *first;
+}
+
+duty duty_of(bool leads, const std::string& node, const std::vector<std::string>& egress_up) {
+  const auto first = egress_of(egress_up);
+  if (leads) return first.empty() ? duty::sends : duty::stands_in;
+  return !first.empty() && first == node ? duty::sends : duty::none;
 }
 
 channel_step next_message(const notify_channel& channel, const channel_view& view, timestamp now) {

@@ -66,6 +66,9 @@ inline constexpr std::chrono::seconds stand_in_watch{5};
 /// What a notifier has to do with messages.
 enum class duty : std::uint8_t { none, sends, stands_in };
 
+/// The first by its name of the nodes with the role egress that are up; empty: there is none.
+std::string egress_of(const std::vector<std::string>& egress_up);
+
 /// The notifier on the first node with the role egress that is up (`egress_up`) sends, and the one beside the leader
 /// stands in for it: a node that is up may all the same be unable to send. Where there is none, the one beside the
 /// leader sends. `leads`: it is that one, also if its node has the role: then another there has it.

@@ -115,6 +115,14 @@ struct errand_world : loop_world {
     BOOST_REQUIRE_EQUAL(last.grants.size(), 1U);
     return last.grants[0];
   }
+  /// The run of an errand, once its agent is free.
+  run_grant begun(const std::string& agent, const task_id& errand) {
+    must(report(agent, 1));
+    BOOST_REQUIRE_EQUAL(last.grants.size(), 1U);
+    BOOST_TEST(last.grants[0].task.text == errand.text);
+    return last.grants[0];
+  }
+
   task_id added_by(const run_grant& grant, const std::string& agent) {
     auto add = task(agent);
     add.run = grant.run;
@@ -495,10 +503,7 @@ BOOST_AUTO_TEST_CASE(who_gave_it_away_had_it_too) {
 BOOST_AUTO_TEST_CASE(what_an_errand_adds_is_one_too_and_alerts_begin_above) {
   loops::errand_world w;
   const auto [looks, errand] = w.looked_into("ceo.data.solo");
-  w.must(w.report("ceo.data.solo", 1));
-  BOOST_REQUIRE_EQUAL(w.last.grants.size(), 1U);
-  const auto first = w.last.grants[0];
-  BOOST_TEST(first.task.text == errand.text);
+  const auto first = w.begun("ceo.data.solo", errand);
   const auto second = w.added_by(first, "ceo.data.plain");
   BOOST_TEST(w.errands() == "2");
   run_complete done;
@@ -548,10 +553,7 @@ BOOST_AUTO_TEST_CASE(so_many_tasks_of_an_escalation_go_on_at_once) {
 BOOST_AUTO_TEST_CASE(an_errand_that_two_auditors_fail_passes_it_up_once) {
   loops::errand_world w;
   const auto [looks, errand] = w.looked_into("ceo.data.pair");
-  w.must(w.report("ceo.data.pair", 1));
-  BOOST_REQUIRE_EQUAL(w.last.grants.size(), 1U);
-  const auto grant = w.last.grants[0];
-  BOOST_TEST(grant.task.text == errand.text);
+  const auto grant = w.begun("ceo.data.pair", errand);
   output_add out;
   out.output = new_id<output_id>();
   out.run = grant.run;

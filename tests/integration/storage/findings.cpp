@@ -286,14 +286,19 @@ BOOST_AUTO_TEST_CASE(a_watcher_that_stopped_looking) {
   BOOST_TEST(s.look("audit_of_audits", std::chrono::hours{24 * 8}) == "watcher of hourly");
 }
 
-BOOST_AUTO_TEST_CASE(only_the_watcher_of_a_schedule_says_that_it_is_late) {
-  scene s;
+watch_report sees_hourly_late(const std::string& watcher, timestamp at) {
   watch_report eyes;
-  eyes.watcher.text = "ceo.ops.audit2";
+  eyes.watcher.text = watcher;
   eyes.node = "n2";
-  eyes.at = s.at;
+  eyes.at = at;
   eyes.schedules = {"hourly"};
   eyes.late.push_back({"hourly", agent_path{"ceo.data.plain"}, "it is not fired", {R"({"missing":"fired"})"}});
+  return eyes;
+}
+
+BOOST_AUTO_TEST_CASE(only_the_watcher_of_a_schedule_says_that_it_is_late) {
+  scene s;
+  auto eyes = sees_hourly_late("ceo.ops.audit2", s.at);
   s.w.must(eyes, "node.n2");
   BOOST_TEST(s.findings() == "");
   eyes.watcher.text = "ceo.ops.audit";
@@ -312,12 +317,7 @@ BOOST_AUTO_TEST_CASE(only_the_watcher_of_a_schedule_says_that_it_is_late) {
 
 BOOST_AUTO_TEST_CASE(a_schedule_that_is_gone_is_not_late_any_more) {
   scene s;
-  watch_report eyes;
-  eyes.watcher.text = "ceo.ops.audit";
-  eyes.node = "n2";
-  eyes.at = s.at;
-  eyes.schedules = {"hourly"};
-  eyes.late.push_back({"hourly", agent_path{"ceo.data.plain"}, "it is not fired", {R"({"missing":"fired"})"}});
+  auto eyes = sees_hourly_late("ceo.ops.audit", s.at);
   s.w.must(eyes, "node.n2");
   BOOST_TEST(s.findings() == "fire_late hourly ceo.data");
   // What it does not look at stays.

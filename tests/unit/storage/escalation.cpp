@@ -408,6 +408,12 @@ org_table random_org(std::mt19937& random) {
   return org;
 }
 
+std::string any_of(const org_table& org, std::mt19937& random) {
+  auto at = org.begin();
+  std::advance(at, random() % org.size());
+  return at->first;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(whatever_is_done_it_ends_in_the_inbox_or_settled_in_bounded_steps) {
@@ -415,11 +421,7 @@ BOOST_AUTO_TEST_CASE(whatever_is_done_it_ends_in_the_inbox_or_settled_in_bounded
   int by_hops = 0, settled = 0;
   for (int round = 0; round < 4'000; ++round) {
     auto org = random_org(random);
-    const auto any = [&] {
-      auto at = org.begin();
-      std::advance(at, random() % org.size());
-      return at->first;
-    };
+    const auto any = [&] { return any_of(org, random); };
     const agent_path origin{any()};
     const auto task = [&] { return failed_task{random() % 2 == 0, random() % 2 == 0, {any()}, "m"}; };
     const auto can_retry = [&] { return random() % 8 == 0; };
@@ -485,11 +487,7 @@ BOOST_AUTO_TEST_CASE(investigations_whose_tasks_fail_end_at_the_top) {
   std::size_t longest = 0, ran_again = 0;
   for (int round = 0; round < 4'000; ++round) {
     auto org = random_org(random);
-    const auto any = [&] {
-      auto at = org.begin();
-      std::advance(at, random() % org.size());
-      return at->first;
-    };
+    const auto any = [&] { return any_of(org, random); };
     std::size_t generations = 0, below = 99;
     agent_path highest;
     bool repeats = false;
