@@ -139,6 +139,10 @@ result<void> check_rerun(const wish& wanted, const failed_task& task) {
   if (!task.failed) return fail(errc::illegal_transition, "there is no failed task to run again");
   if (wanted.by_agent && task.repeats)
     return fail(errc::refused, "its task is a repetition already; only a person may run it once more");
+  if (wanted.by_agent && task.in_vain)
+    return fail(errc::refused, "its task ran again in vain; only a person may run it once more");
+  if (wanted.by_agent && task.again && wanted.action == escalation_action::reassign)
+    return fail(errc::refused, "its task runs again already; only a person may give it to another agent");
   return {};
 }
 
@@ -172,6 +176,7 @@ result<void> reassign(const org_view& org, escalation_step& s, const wish& wante
     return fail(errc::refused, "to: " + wanted.to.text + " does no tasks of mode " + task.mode);
   s.retry = true;
   s.retry_by = wanted.to;
+  s.retry_anew = !wanted.by_agent;
   s.hops.push_back({hop_action::reassigned, s.after.holder,
                     or_else(wanted.note, "its task runs again") + ": " + wanted.to.text, wanted.by});
   settle(s, wanted.by, or_else(wanted.note, "its task runs again, by " + wanted.to.text));
@@ -304,6 +309,7 @@ result<escalation_step> act_on(const org_view& org, const standing& before, cons
       if (!done) break;
       s.after.in_inbox = before.in_inbox;
       s.retry = true;
+      s.retry_anew = !wanted.by_agent;
       s.hops.push_back({hop_action::retried, before.holder, or_else(wanted.note, "run again"), wanted.by});
       settle(s, wanted.by, or_else(wanted.note, "its task runs again"));
       break;
@@ -319,7 +325,7 @@ result<escalation_step> act_on(const org_view& org, const standing& before, cons
       break;
     case escalation_action::escalate:
       if (before.in_inbox) return fail(errc::illegal_transition, "it is in the inbox: nobody is above");
-      pass_up(org, s, or_else(wanted.note, "passed up by " + wanted.by), wanted.by, task.failed && !task.repeats, now);
+      pass_up(org, s, or_else(wanted.note, "passed up by " + wanted.by), wanted.by, task.can_run_again(), now);
       break;
   }
   if (!done) return tl::unexpected{done.error()};

@@ -82,19 +82,20 @@ struct escalation_step {
   std::vector<hop> hops;     ///< Empty: nothing changed.
   bool retry = false;        ///< Its task is to be run again.
   agent_path retry_by;       ///< With retry: by this agent; empty: by whoever it was for.
+  bool retry_anew = false;   ///< With retry: also if it ran again before; else it is not run twice.
   bool investigate = false;  ///< The holder's agent is to look into it until `after.due`.
   std::string resolved_by;   ///< With status resolved.
   std::string note;
 };
 
 /// A new problem of `origin`: to its manager, or into the inbox if it is the ceo itself. `can_retry`: it has a task
-/// that failed and that no policy ran again before. `above`: it came up in a task that an investigation added, and so
+/// that failed, see failed_task::can_run_again. `above`: it came up in a task that an investigation added, and so
 /// high the escalation of that got: this one begins above, so that no chain of them is longer than the tree is high.
 escalation_step raise_escalation(const org_view& org, const agent_path& origin, bool can_retry, timestamp now,
                                  const agent_path& above = {});
 
 /// The holder's time is over: his policy applies. `escalate` passes it up. `resolve` settles it, with a note. `retry`
-/// runs the task again as a new one and settles this escalation; where that can't be done, or was done before, it is
+/// runs the task again as a new one and settles this escalation; where that can't be done, or was done in vain, it is
 /// passed up, so that no policy retries for ever. One that was snoozed comes back to its holder as if it had just come.
 /// Nothing happens unless it is open and outside the inbox.
 escalation_step escalation_due(const org_view& org, const standing& before, bool can_retry, timestamp now);
@@ -131,6 +132,12 @@ struct failed_task {
   bool repeats = false;  ///< It is a repetition itself.
   agent_path agent;      ///< Empty: any of its mode.
   std::string mode;
+  bool again = false;    ///< It has been run again already.
+  bool in_vain = false;  ///< And that failed, too, or was cancelled.
+
+  /// For a policy or an agent. One that runs again already can: all that is wrong with it is settled by the same
+  /// repetition.
+  [[nodiscard]] bool can_run_again() const { return failed && !repeats && !in_vain; }
 };
 
 /// Errors: illegal_transition (it is resolved; its task did not fail; nobody is above the inbox), bad_value (no time,

@@ -32,6 +32,11 @@ void close_problem(unit& u, const escalation_id& id) {
   u.mem.problems.remove(id);
 }
 
+/// The task that policies and agents have instead of one that failed: always the same, so there is one of it.
+task_id repetition_of(const task_id& task) {
+  return named_id<task_id>("repetition:" + task.text);
+}
+
 }  // namespace
 
 escalation_facts escalation_of(const pqxx::row& row) {
@@ -87,20 +92,27 @@ decide::failed_task task_of(unit& u, const task_id& task) {
   decide::failed_task found;
   if (task.empty()) return found;
   const auto rows = u.db.run(
-      "SELECT coalesce(agent, ''), mode, retry_of IS NOT NULL FROM cadre.task WHERE company = $1 AND id = $2::uuid "
-      "AND status IN ('failed', 'stale')",
-      u.company(), task);
+      "SELECT coalesce(t.agent, ''), t.mode, t.retry_of IS NOT NULL, coalesce((SELECT n.status FROM cadre.task n "
+      "WHERE n.company = $1 AND n.id = $3::uuid), '') FROM cadre.task t WHERE t.company = $1 AND t.id = $2::uuid "
+      "AND t.status IN ('failed', 'stale')",
+      u.company(), task, repetition_of(task));
   if (rows.empty()) return found;
   found.failed = true;
   found.agent.text = rows[0][0].as<std::string>();
   found.mode = rows[0][1].as<std::string>();
   found.repeats = rows[0][2].as<bool>();
+  const auto repetition = rows[0][3].as<std::string>();
+  found.again = !repetition.empty();
+  found.in_vain = repetition == to_text(task_status::failed) || repetition == to_text(task_status::stale);
   return found;
 }
 
+bool can_retry(const unit& u, const decide::failed_task& task) {
+  return task.can_run_again() && (task.agent.empty() || u.mem.agent(task.agent) != nullptr);
+}
+
 bool can_retry(unit& u, const task_id& task) {
-  const auto found = task_of(u, task);
-  return found.failed && !found.repeats && (found.agent.empty() || u.mem.agent(found.agent) != nullptr);
+  return can_retry(u, task_of(u, task));
 }
 
 void write_hop(unit& u, const escalation_facts& e, const decide::hop& hop, const std::string& id) {
@@ -130,11 +142,12 @@ void write_hop(unit& u, const escalation_facts& e, const decide::hop& hop, const
   owe_hop(u, e.id, e.at, hop, hop_id);
 }
 
-void run_its_task_again(unit& u, const escalation_facts& e, const decide::escalation_step& step, const agent_path& by,
-                        const escalation_id& raise) {
-  const auto as = named_id<task_id>("retry:" + raise.text);
+void run_its_task_again(unit& u, const escalation_facts& e, const decide::escalation_step& step, const agent_path& by) {
+  const bool another = step.retry_anew && task_of(u, e.task).again;
+  const auto as = another ? named_id<task_id>("retry:" + e.id.text) : repetition_of(e.task);
+  const bool is_new = e.errand_of.empty() || !find_task(u, as);
   if (const auto again = run_again(u, by.text, e.task, as, step.retry_by); !again) throw rejection{again.error()};
-  if (!e.errand_of.empty()) begin_errand(u, as, {e.id, step.after.holder});
+  if (!e.errand_of.empty() && is_new) begin_errand(u, as, {e.id, step.after.holder});
 }
 
 void follow(unit& u, const escalation_facts& e, const decide::escalation_step& step, const std::string& first_id,
@@ -146,7 +159,7 @@ void follow(unit& u, const escalation_facts& e, const decide::escalation_step& s
   }
   if (e.at.status == escalation_status::open) u.mem.due_at(e.at.due);
   if (e.at.status == escalation_status::resolved) close_problem(u, e.id);
-  if (step.retry) run_its_task_again(u, e, step, by, e.id);
+  if (step.retry) run_its_task_again(u, e, step, by);
   if (step.investigate) begin_investigation(u, e);
 }
 

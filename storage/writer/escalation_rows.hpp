@@ -42,17 +42,17 @@ std::optional<escalation_facts> find_escalation(unit& u, const escalation_id& id
 decide::org_view org_of(const unit& u);
 
 decide::failed_task task_of(unit& u, const task_id& task);
-/// True for a task that failed, that is not itself a repetition, and that somebody can do.
+/// Whether a policy can have it run again, and somebody can do it.
+bool can_retry(const unit& u, const decide::failed_task& task);
 bool can_retry(unit& u, const task_id& task);
 
 /// Writes one hop, numbered, with its event. `id`: of the hop; empty: a new one.
 void write_hop(unit& u, const escalation_facts& e, const decide::hop& hop, const std::string& id);
 
-/// Has the task of an escalation, or of a `raise` that is counted into it, run again as the step wants; once for each
-/// raise. If it was an errand, so is the repetition: of this escalation. `by`: who is said to want it. Throws a
-/// rejection if it can't run again.
-void run_its_task_again(unit& u, const escalation_facts& e, const decide::escalation_step& step, const agent_path& by,
-                        const escalation_id& raise);
+/// Has the task of an escalation, or of a raise that is counted into it, run again as the step wants: once, however
+/// many problems it has, unless the step wants it anew. If it was an errand, so is the repetition: of this escalation.
+/// `by`: who is said to want it. Throws a rejection if it can't run again.
+void run_its_task_again(unit& u, const escalation_facts& e, const decide::escalation_step& step, const agent_path& by);
 
 /// Writes what a step made of a new escalation, whose row is there: hops, the retry, the investigation. `by`: who is
 /// said to have the task run again.

@@ -59,11 +59,14 @@ bool may_run_again(const raise_request& r) {
 }
 
 /// What would become of it as a new escalation. Whether its task can run again costs a statement: asked only if the
-/// answer matters.
+/// answer matters. If it does already, that settles this one as well.
 decide::escalation_step first_step(unit& u, const raise_request& r) {
   const auto org = org_of(u);
-  const auto step = decide::raise_escalation(org, r.body.origin, may_run_again(r), u.now, r.above);
-  if (!step.retry || can_retry(u, r.body.task)) return step;
+  auto step = decide::raise_escalation(org, r.body.origin, may_run_again(r), u.now, r.above);
+  if (!step.retry) return step;
+  const auto task = task_of(u, r.body.task);
+  step.retry = !task.again;
+  if (can_retry(u, task)) return step;
   return decide::raise_escalation(org, r.body.origin, false, u.now, r.above);
 }
 
@@ -119,7 +122,7 @@ applied count_settled(unit& u, const std::string& fingerprint, open_problem& p, 
   one.id = p.id;
   one.task = r.body.task;
   one.errand_of = r.errand_of;
-  run_its_task_again(u, one, step, step.after.holder, r.body.id);
+  run_its_task_again(u, one, step, step.after.holder);
   return answer;
 }
 

@@ -1,74 +1,13 @@
-#include "fixture.hpp"
+#include "loops.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
-#include <chrono>
-#include <memory>
+#include <vector>
 
 using namespace storage_test;
 
-/// That escalations neither come in crowds nor go round.
 namespace loops {
-
-config::company company_where_data(std::int64_t ms, escalation_policy then) {
-  auto company = make_company("c" + new_uuid().substr(24));
-  agent_of(company, "ceo.data").on_escalation = {milliseconds{ms}, then};
-  agent_of(company, "ceo.data.plain").retry.attempts = 1;
-  return company;
-}
-
-escalation_raise odd(const std::string& fingerprint = {}) {
-  escalation_raise r;
-  r.id = new_id<escalation_id>();
-  r.origin = {"ceo.data.plain"};
-  r.problem = "odd";
-  r.fingerprint = fingerprint;
-  r.cause = {errc::internal, "it broke"};
-  return r;
-}
-
-/// A clock that goes on when the test says so.
-struct own_time {
-  std::shared_ptr<timestamp> now = std::make_shared<timestamp>(timestamp{
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count()});
-  [[nodiscard]] storage::engine_options options() const {
-    storage::engine_options o;
-    o.clock = [now = now] { return *now; };
-    return o;
-  }
-};
-
-struct loop_world : own_time, world {
-  explicit loop_world(const config::company& c) : world{c, shared_database(), own_time::options()} {}
-
-  void commit_all(const std::vector<command>& commands) {
-    last = engine->commit(commands);
-    for (const auto& o : last.outcomes)
-      BOOST_REQUIRE_MESSAGE(o.status == outcome_status::committed, storage_test::status(o) << ": " << o.error.message);
-  }
-  /// `STATUS HOLDER COUNT` of each, as they came.
-  std::string all() {
-    return ask(
-        "SELECT string_agg(concat_ws(' ', status, holder, count), ', ' ORDER BY raised_at, id) FROM "
-        "cadre.escalation WHERE company = $1");
-  }
-  std::string sums() {
-    return ask("SELECT concat_ws(' ', count(*), sum(count)) FROM cadre.escalation WHERE company = $1");
-  }
-  /// Has the newest task of the agent done, and fails it.
-  task_id fail_one(const std::string& agent) {
-    must(report(agent, 1));
-    BOOST_REQUIRE_EQUAL(last.grants.size(), 1U);
-    const auto grant = last.grants[0];
-    run_fail failed;
-    failed.run = grant.run;
-    failed.error = {errc::exit_code, "exit code 3"};
-    must(failed, agent);
-    return grant.task;
-  }
-};
 
 /// The manager of `plain` has a program, and ten minutes for what he gets.
 config::company with_investigators() {
@@ -273,20 +212,6 @@ BOOST_AUTO_TEST_CASE(settled_problems_whose_time_is_over_take_no_room) {
   BOOST_TEST(w.ask("SELECT count(*) FROM cadre.escalation WHERE company = $1 AND problem = 'and_more'") == "0");
 }
 
-BOOST_AUTO_TEST_CASE(what_runs_again_does_not_fold) {
-  loop_world w{loops::company_where_data(0, escalation_policy::retry)};
-  w.must(w.task("ceo.data.plain"));
-  const auto failed = w.fail_one("ceo.data.plain");
-  for (int i = 0; i < 25; ++i) {
-    auto r = odd("odd " + std::to_string(i));
-    r.task = failed;
-    w.must(r);
-  }
-  BOOST_TEST(w.sums() == "26 26");
-  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.escalation WHERE company = $1 AND status = 'resolved'") == "26");
-  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.task WHERE company = $1 AND retry_of = '" + failed.text + "'") == "26");
-}
-
 BOOST_AUTO_TEST_CASE(a_refused_neighbour_does_not_change_what_is_settled) {
   loop_world w{loops::company_where_data(0, escalation_policy::resolve)};
   brief_add poison;
@@ -298,54 +223,6 @@ BOOST_AUTO_TEST_CASE(a_refused_neighbour_does_not_change_what_is_settled) {
   w.last = w.engine->commit(commands);
   BOOST_TEST(storage_test::status(w.last.outcomes[4]) != "committed");
   BOOST_TEST(w.all() == "resolved ceo.data 9");
-}
-
-BOOST_AUTO_TEST_CASE(each_task_runs_again_once_and_what_fails_again_climbs) {
-  loop_world w{loops::company_where_data(0, escalation_policy::retry)};
-  for (int i = 0; i < 3; ++i) {
-    w.must(w.task("ceo.data.plain"));
-    // The task that was added first is done first: retries line up behind.
-    if (i == 0) w.fail_one("ceo.data.plain");
-  }
-  BOOST_TEST(w.all() == "resolved ceo.data 1");
-  std::vector<command> fails;
-  w.must(w.report("ceo.data.plain", 3));
-  BOOST_REQUIRE_EQUAL(w.last.grants.size(), 3U);
-  for (const auto& grant : w.last.grants) {
-    run_fail failed;
-    failed.run = grant.run;
-    failed.error = {errc::exit_code, "exit code 3"};
-    fails.push_back(make(failed, "ceo.data.plain"));
-  }
-  w.commit_all(fails);
-  // The retry of the first is no more settled: it is a problem of its own, and what fails from now on is counted there.
-  BOOST_TEST(
-      w.ask("SELECT string_agg(status || ' ' || holder, ', ' ORDER BY raised_at, id) FROM cadre.escalation WHERE "
-            "company = $1") == "resolved ceo.data, open ceo");
-  BOOST_TEST(w.sums() == "2 4");
-}
-
-BOOST_AUTO_TEST_CASE(a_storm_of_failures_that_run_again_is_one_escalation) {
-  loop_world w{loops::company_where_data(0, escalation_policy::retry)};
-  constexpr int count = 50;
-  std::vector<command> adds, fails;
-  for (int i = 0; i < count; ++i) adds.push_back(make(w.task("ceo.data.plain")));
-  w.commit_all(adds);
-  w.must(w.report("ceo.data.plain", count));
-  BOOST_REQUIRE_EQUAL(w.last.grants.size(), static_cast<std::size_t>(count));
-  for (const auto& grant : w.last.grants) {
-    run_fail failed;
-    failed.run = grant.run;
-    failed.error = {errc::exit_code, "exit code 3"};
-    fails.push_back(make(failed, "ceo.data.plain"));
-  }
-  w.commit_all({fails.begin(), fails.begin() + count / 2});
-  w.take_over();
-  w.commit_all({fails.begin() + count / 2, fails.end()});
-  w.commit_all(fails);
-  BOOST_TEST(w.all() == "resolved ceo.data 50");
-  BOOST_TEST(w.ask("SELECT concat_ws(' ', count(*), count(DISTINCT retry_of)) FROM cadre.task WHERE company = $1 AND "
-                   "retry_of IS NOT NULL") == "50 50");
 }
 
 BOOST_AUTO_TEST_CASE(a_task_of_an_investigation_that_fails_is_a_step_of_its_escalation) {
@@ -553,20 +430,11 @@ BOOST_AUTO_TEST_CASE(so_many_tasks_of_an_escalation_go_on_at_once) {
 BOOST_AUTO_TEST_CASE(an_errand_that_two_auditors_fail_passes_it_up_once) {
   loops::errand_world w;
   const auto [looks, errand] = w.looked_into("ceo.data.pair");
-  const auto grant = w.begun("ceo.data.pair", errand);
-  output_add out;
-  out.output = new_id<output_id>();
-  out.run = grant.run;
-  out.dataset = "pairs";
-  out.rows = {{R"({"host":"a","tool":"t"})"}};
-  w.must(out, "ceo.data.pair");
-  run_complete done;
-  done.run = grant.run;
-  w.must(done, "ceo.data.pair");
-  w.must(w.verdict(out.output, "ceo.ops.audit", false));
+  const auto out = w.sealed(w.begun("ceo.data.pair", errand), "pairs");
+  w.must(w.verdict(out, "ceo.ops.audit", false));
   BOOST_TEST(w.all() == "open ceo 1");
   BOOST_TEST(w.errands() == "1");
-  w.must(w.verdict(out.output, "ceo.ops.audit2", false));
+  w.must(w.verdict(out, "ceo.ops.audit2", false));
   BOOST_TEST(w.all() == "open ceo 2");
   BOOST_TEST(w.errands() == "0");
 }
