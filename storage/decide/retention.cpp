@@ -28,6 +28,7 @@ constexpr std::chrono::seconds rest_min{1};
 constexpr std::chrono::minutes idle_rest_min{1};
 constexpr std::chrono::hours rest_max{1};
 constexpr int doublings_max = 6;
+constexpr std::int64_t share_of_much = 10;
 
 /// The first 48 bits.
 timestamp time_of(std::string_view id) {
@@ -77,6 +78,10 @@ std::vector<id_range> ranges_by_row(const config::kept_time& kept, timestamp now
 
 std::chrono::milliseconds behind_after(const config::kept_time& kept) {
   return std::min<std::chrono::milliseconds>(kept.time / stages_per_kept, stage_max);
+}
+
+bool takes_much(std::int64_t pruned, std::int64_t steps, std::int64_t rows_max) {
+  return pruned > 0 && pruned * share_of_much >= steps * rows_max;
 }
 
 std::chrono::milliseconds rest_after(std::chrono::microseconds took, bool is_behind) {

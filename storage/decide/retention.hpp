@@ -42,9 +42,13 @@ std::vector<id_range> ranges_by_row(const config::kept_time& kept, timestamp now
 /// The moment before which something must have ended to be past its time; nothing if it is kept for ever.
 std::optional<timestamp> over_before(const config::kept_time& kept, timestamp now);
 
-/// A stage, which takes what was over when it began, is behind once it goes on for longer than this: a sixteenth of the
-/// time that its rows are kept, at most a minute. No longer, when it is done within half of that.
+/// A stage, which takes what was over when it began, is behind once it goes on for longer than this and much goes: a
+/// sixteenth of the time that its rows are kept, at most a minute. No longer, when it is done within half of that, or
+/// walked over what stays.
 std::chrono::milliseconds behind_after(const config::kept_time& kept);
+
+/// Whether much goes: a tenth of what so many steps of at most `rows_max` rows could take.
+bool takes_much(std::int64_t pruned, std::int64_t steps, std::int64_t rows_max);
 
 /// How long to leave the database alone after a step that took `took`: pruning gets a fifth of the writer's time, and
 /// half of it while it is behind, since what is not pruned makes all that follows slower.

@@ -89,7 +89,10 @@ bool pruner::run_stage(unit& u, state& s) {
   auto& w = s.walks.at(s.stage);
   // What is over meanwhile waits for the next round: a stage that never catches up must not keep the others from
   // theirs.
-  if (s.stage_began.empty()) s.stage_began = u.now;
+  if (s.stage_began.empty()) {
+    s.stage_began = u.now;
+    s.before_stage = s.round;
+  }
   const auto look_at = [&](const config::kept_time& k, auto&& look) {
     const auto before = decide::over_before(k, s.stage_began);
     const auto ranges = decide::ranges_by_row(k, s.stage_began);
@@ -166,9 +169,12 @@ void pruner::step(unit& u) {
   auto& walked = next_.walks.at(next_.stage);
   const auto goes_on = std::chrono::microseconds{u.now.us - next_.stage_began.us};
   const auto behind_after = decide::behind_after(kept_of(u.mem.company.retention, next_.stage));
-  if (goes_on > behind_after) walked.is_behind = true;
+  const auto& was = next_.before_stage;
+  const bool much =
+      decide::takes_much(next_.round.pruned - was.pruned, next_.round.steps - was.steps, u.options.prune_rows_max);
+  if (goes_on > behind_after && much) walked.is_behind = true;
   if (!done) return;
-  if (goes_on <= behind_after / 2) walked.is_behind = false;
+  if (goes_on <= behind_after / 2 || !much) walked.is_behind = false;
   next_.stage_began = {};
   if (++next_.stage < stages) return;
   next_.stage = 0;

@@ -52,10 +52,11 @@ class pruner {
     timestamp stage_began;  ///< Empty before its first step.
     std::array<walk, stages> walks;
     decide::round_facts round;
-    bool whole = true;             ///< This one looks at everything.
-    timestamp last_whole;          ///< When the last such one ended.
-    std::int64_t events_gone = 0;  ///< The last seq that went.
-    bool rest = false;             ///< The round is over.
+    decide::round_facts before_stage;  ///< The round as the stage began.
+    bool whole = true;                 ///< This one looks at everything.
+    timestamp last_whole;              ///< When the last such one ended.
+    std::int64_t events_gone = 0;      ///< The last seq that went.
+    bool rest = false;                 ///< The round is over.
   };
 
   bool run_stage(unit& u, state& s);

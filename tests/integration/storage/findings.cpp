@@ -433,8 +433,21 @@ BOOST_AUTO_TEST_CASE(a_silence_that_is_over_and_time_without_a_leader_make_nobod
       "INSERT INTO cadre.fire (company, schedule, due_at, kind, outcome, fire_at) SELECT $1, 'hourly', d, 'cron', "
       "'expected', d FROM (SELECT clock_timestamp() - n * interval '1 hour' AS d FROM generate_series(1, 5) n) x");
   BOOST_TEST(s.look("dataflow_silent", milliseconds{0}) == "d of ceo.data.plain");
-  // It is quiet from when something was due.
+  // Where rows are only added, a fire may bring none: its nights are its rhythm.
+  s.sql(
+      "INSERT INTO cadre.output (company, id, run, task, worker, dataset, mode, status) SELECT company, output, "
+      "gen_random_uuid(), gen_random_uuid(), worker, dataset, 'append', 'promoted' FROM cadre.promotion WHERE company "
+      "= "
+      "$1 AND worker = 'ceo.data.plain'");
+  BOOST_TEST(s.look("dataflow_silent", milliseconds{0}) == "");
+  s.sql("DELETE FROM cadre.output WHERE company = $1");
+  BOOST_TEST(s.look("dataflow_silent", milliseconds{0}) == "d of ceo.data.plain");
+  // It is quiet from when something was due, unless nobody knows that any more.
   s.sql("DELETE FROM cadre.fire WHERE company = $1 AND due_at < clock_timestamp() - interval '150 minutes'");
+  BOOST_TEST(s.look("dataflow_silent", milliseconds{0}) == "d of ceo.data.plain");
+  s.sql(
+      "INSERT INTO cadre.fire (company, schedule, due_at, kind, outcome, fire_at) SELECT $1, 'hourly', d, 'cron', "
+      "'expected', d FROM (SELECT clock_timestamp() - interval '7 hours' AS d) x");
   BOOST_TEST(s.look("dataflow_silent", milliseconds{0}) == "");
   // Twice the company was down in between: those gaps are nobody's.
   promoted("ceo.data.pair", "74, 73, 72, 71, 51, 50, 49, 29, 28, 27, 4");

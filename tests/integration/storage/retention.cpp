@@ -1,80 +1,14 @@
-#include "storage/decide/retention.hpp"
-
-#include "fixture.hpp"
+#include "pruning.hpp"
 #include "storage/read/retention_queries.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 #include <chrono>
 
-using namespace storage_test;
-using std::chrono::days;
-using std::chrono::hours;
+using namespace pruning;
 using std::chrono::seconds;
 
 namespace {
-
-const std::string agent = "ceo.data.plain";
-
-config::company keeping(days tasks, days others) {
-  auto c = make_company("c" + new_uuid().substr(24));
-  c.retention.tasks = c.retention.runs = {false, tasks};
-  c.retention.journal = c.retention.outputs = c.retention.events = {false, others};
-  return c;
-}
-
-/// For a database of its own: everybody's rows are walked over.
-storage::engine_options small_steps(std::int64_t rows) {
-  storage::engine_options o;
-  o.prune_rows_max = rows;
-  return o;
-}
-
-/// An id of version 7 that was made so long ago.
-std::string id_of(const world& w, hours ago) {
-  return storage::decide::first_id(w.engine->clock() + -ago).substr(0, 14) + new_uuid().substr(14);
-}
-
-std::string sql_ago(hours ago) {
-  return "now() - interval '" + std::to_string(ago.count()) + " hours'";
-}
-
-/// A task that ended so long ago, with a run and a line of its journal; its id is given.
-void put_ended(world& w, const std::string& id, hours ago) {
-  const auto run = id_of(w, ago);
-  w.ask(
-      "INSERT INTO cadre.task (company, id, mode, agent, status, attempt, attempts_max, created_by, created_at, "
-      "finished_at) VALUES ($1, '" +
-      id + "', 'plain', '" + agent + "', 'complete', 1, 3, 'cli', " + sql_ago(ago) + ", " + sql_ago(ago) +
-      ") RETURNING 1");
-  w.ask(
-      "INSERT INTO cadre.run (company, id, task, attempt, agent, incarnation, node, node_life, status, lease_until, "
-      "started_at, ended_at) VALUES ($1, '" +
-      run + "', '" + id + "', 1, '" + agent + "', 1, 'n1', gen_random_uuid(), 'succeeded', now(), " + sql_ago(ago) +
-      ", " + sql_ago(ago) + ") RETURNING 1");
-  w.ask("INSERT INTO cadre.journal (company, run, line, agent, level, text, at) VALUES ($1, '" + run + "', 1, '" +
-        agent + "', 'info', 'x', " + sql_ago(ago) + ") RETURNING 1");
-}
-
-void put_status(world& w, const std::string& id, const std::string& status) {
-  w.ask(
-      "INSERT INTO cadre.task (company, id, mode, agent, status, attempts_max, created_by, blocked_reason) VALUES "
-      "($1, '" +
-      id + "', 'plain', '" + agent + "', '" + status + "', 3, 'cli', " + (status == "blocked" ? "'waits'" : "NULL") +
-      ") RETURNING 1");
-}
-
-void prune(world& w, int steps = 60) {
-  for (int n = 0; n < steps; ++n) BOOST_REQUIRE(w.engine->prune().has_value());
-}
-
-std::string count(world& w, const std::string& table, const std::string& where = "true") {
-  return w.ask("SELECT count(*) FROM cadre." + table + " WHERE company = $1 AND " + where);
-}
-
-bool exists(world& w, const std::string& id) {
-  return count(w, "task", "id = '" + id + "'") == "1";
-}
 
 std::string pruned(world& w, const std::string& table) {
   return w.ask("SELECT sum(rows) FROM cadre.pruned WHERE company = $1 AND \"table\" = '" + table + "'");
@@ -349,35 +283,6 @@ BOOST_AUTO_TEST_CASE(a_table_that_never_catches_up_keeps_no_other_from_its_turn)
   for (int n = 0; n < 600 && count(w, "journal") != "0"; ++n, time = time + seconds{1}) prune(w, 1);
   BOOST_TEST(count(w, "journal") == "0");
   BOOST_TEST(count(w, "task", "finished_at < '" + to_iso(time + -days{7}) + "'") != "0");
-}
-
-BOOST_AUTO_TEST_CASE(a_table_that_is_behind_goes_in_larger_steps_until_it_is_not) {
-  auto time = now();
-  auto options = small_steps(1);
-  options.clock = [&time] { return time; };
-  database db{{}};
-  world w{keeping(days{7}, days{7}), db, options};
-  std::int64_t made = 0;
-  const auto put_more = [&](int n) {
-    for (made += n; n > 0; --n) put_ended(w, id_of(w, hours{24 * 7}), hours{24 * 7});
-    time = time + hours{1};
-  };
-  // Of each step that takes tasks, how many it takes.
-  const auto steps = [&](std::chrono::microseconds each) {
-    std::string taken;
-    for (int n = 0; n < 200 && made > 0; ++n, time = time + each) {
-      prune(w, 1);
-      const auto left = std::stoll(count(w, "task"));
-      if (left != made) taken += std::to_string(made - left) + " ";
-      made = left;
-    }
-    return taken;
-  };
-  put_more(8);
-  BOOST_TEST(steps(seconds{25}) == "1 1 1 1 2 2 ");
-  prune(w);
-  put_more(2);
-  BOOST_TEST(steps(seconds{0}) == "1 1 ");
 }
 
 BOOST_AUTO_TEST_CASE(a_task_that_was_pruned_does_not_run_again) {

@@ -71,6 +71,9 @@ BOOST_AUTO_TEST_CASE(pruning_takes_a_fifth_of_the_time_or_half_and_waits_longer_
   BOOST_TEST((rest_after(us{10'000}, true) == milliseconds{10}));
   BOOST_TEST((behind_after({false, std::chrono::seconds{160}}) == milliseconds{10'000}));
   BOOST_TEST((behind_after({false, days{30}}) == milliseconds{60'000}));
+  BOOST_TEST(takes_much(1'000, 20, 500));
+  BOOST_TEST(!takes_much(999, 20, 500));
+  BOOST_TEST(!takes_much(0, 0, 500));
   config::retention_rule kept;
   const auto rest = [&](std::int64_t pruned, us took) { return rest_between_rounds(kept, {10, pruned, took}).count(); };
   BOOST_TEST(rest(0, us{1}) == 60'000);
