@@ -179,6 +179,12 @@ struct escalation_act {
   CADRE_FIELDS(id, action, to, for_ms, by, note)
 };
 
+/// The task that a `retry` or `reassign` of this escalation by a person adds: its sender and the writer agree on the
+/// id.
+inline task_id repetition_for(const escalation_id& escalation) {
+  return named_id<task_id>("retry:" + escalation.text);
+}
+
 /// What the run of an investigation wants done about its escalation, once it succeeds. The last one of a run counts.
 struct escalation_decide {
   static constexpr std::string_view kind = "escalation_decide";

@@ -74,7 +74,7 @@ int act(const fleet_options& fleet, const action_options& o, escalation_action a
   switch (action) {
     case escalation_action::retry:
     case escalation_action::reassign:
-      std::cout << "resolved: its task runs again as " << named_id<task_id>("retry:" + body.id.text).text << "\n";
+      std::cout << "resolved: its task runs again as " << repetition_for(body.id).text << "\n";
       break;
     case escalation_action::snooze:
       std::cout << "sleeps with " << cell(e["holder"]) << " until " << cell(e["due_at"]) << "\n";

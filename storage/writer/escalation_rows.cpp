@@ -143,7 +143,7 @@ void write_hop(unit& u, const escalation_facts& e, const decide::hop& hop, const
 }
 
 void run_its_task_again(unit& u, const escalation_facts& e, const decide::escalation_step& step, const agent_path& by) {
-  const auto as = step.retry_anew ? named_id<task_id>("retry:" + e.id.text) : repetition_of(e.task);
+  const auto as = step.retry_anew ? repetition_for(e.id) : repetition_of(e.task);
   const bool is_new = e.errand_of.empty() || !find_task(u, as);
   if (const auto again = run_again(u, by.text, e.task, as, step.retry_by); !again) throw rejection{again.error()};
   if (!e.errand_of.empty() && is_new) begin_errand(u, as, {e.id, step.after.holder});

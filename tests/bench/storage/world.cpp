@@ -174,9 +174,8 @@ void world::age(std::size_t count) {
   // Ids are of version 7, as those that Cadre makes: in the order of the rows, for runs as for their tasks.
   direct.exec(
       "CREATE FUNCTION public.id_of(kind text, i int) RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT (lpad(to_hex("
-      "(extract(epoch FROM date_trunc('hour', now()) - interval '1 day') * 1000)::bigint + i / 100), 12, '0') || '7' "
-      "|| "
-      "lpad(to_hex(i % 100), 3, '0') || '8' || substr(md5(kind || i), 1, 15))::uuid $$");
+      "(extract(epoch FROM date_trunc('hour', now()) - interval '1 day') * 1000)::bigint + i / 100), 12, '0') || "
+      "'7' || lpad(to_hex(i % 100), 3, '0') || '8' || substr(md5(kind || i), 1, 15))::uuid $$");
   direct.exec(
       "INSERT INTO cadre.task (company, id, mode, title, payload, status, attempt, attempts_max, created_by, "
       "created_at, finished_at) SELECT 'bench', public.id_of('t', i), 'jobs', 'bench', jsonb_build_object('number', "

@@ -436,9 +436,8 @@ BOOST_AUTO_TEST_CASE(a_silence_that_is_over_and_time_without_a_leader_make_nobod
   // Where rows are only added, a fire may bring none: its nights are its rhythm.
   s.sql(
       "INSERT INTO cadre.output (company, id, run, task, worker, dataset, mode, status) SELECT company, output, "
-      "gen_random_uuid(), gen_random_uuid(), worker, dataset, 'append', 'promoted' FROM cadre.promotion WHERE company "
-      "= "
-      "$1 AND worker = 'ceo.data.plain'");
+      "gen_random_uuid(), gen_random_uuid(), worker, dataset, 'append', 'promoted' FROM cadre.promotion WHERE "
+      "company = $1 AND worker = 'ceo.data.plain'");
   BOOST_TEST(s.look("dataflow_silent", milliseconds{0}) == "");
   s.sql("DELETE FROM cadre.output WHERE company = $1");
   BOOST_TEST(s.look("dataflow_silent", milliseconds{0}) == "d of ceo.data.plain");

@@ -8,15 +8,31 @@
 using namespace pruning;
 using std::chrono::seconds;
 
+namespace {
+
+/// Pruned one row a step, by a clock that the test sets.
+struct slow_world {
+  timestamp time = now();
+  database db{{}};
+  world w{keeping(days{7}, days{7}), db, options()};
+
+ private:
+  storage::engine_options options() {
+    auto o = small_steps(1);
+    o.clock = [this] { return time; };
+    return o;
+  }
+};
+
+}  // namespace
+
 /// How fast pruning goes.
 BOOST_AUTO_TEST_SUITE(retention_pace)
 
 BOOST_AUTO_TEST_CASE(a_table_that_is_behind_goes_in_larger_steps_until_it_is_not) {
-  auto time = now();
-  auto options = small_steps(1);
-  options.clock = [&time] { return time; };
-  database db{{}};
-  world w{keeping(days{7}, days{7}), db, options};
+  slow_world slow;
+  auto& time = slow.time;
+  auto& w = slow.w;
   std::int64_t made = 0;
   const auto put_more = [&](int n) {
     for (made += n; n > 0; --n) put_ended(w, id_of(w, hours{24 * 7}), hours{24 * 7});
@@ -41,11 +57,9 @@ BOOST_AUTO_TEST_CASE(a_table_that_is_behind_goes_in_larger_steps_until_it_is_not
 }
 
 BOOST_AUTO_TEST_CASE(a_long_walk_over_what_stays_is_not_behind) {
-  auto time = now();
-  auto options = small_steps(1);
-  options.clock = [&time] { return time; };
-  database db{{}};
-  world w{keeping(days{7}, days{7}), db, options};
+  slow_world slow;
+  auto& time = slow.time;
+  auto& w = slow.w;
   for (int n = 0; n < 40; ++n) put_status(w, id_of(w, hours{24 * 8}), "draft");
   for (int n = 0; n < 3; ++n) put_ended(w, id_of(w, hours{24 * 7 + 1}), hours{24 * 7 + 1});
   std::string taken;

@@ -307,6 +307,29 @@ BOOST_AUTO_TEST_CASE(what_ran_again_before_is_not_run_again_by_who_gets_it_next)
   BOOST_TEST(pass(true) == "moved ceo.a, moved ceo: open at ceo in inbox");
 }
 
+BOOST_AUTO_TEST_CASE(what_runs_again_already_is_settled_by_that_and_in_vain_is_a_person_s_matter) {
+  using enum escalation_action;
+  org_table org{{"ceo", holds(0)}, {"ceo.a", holds(7)}, {"ceo.a.w", does("m")}, {"ceo.a.v", does("m")}};
+  auto again = failed_by("ceo.a.w", "m");
+  again.again = true;
+  auto in_vain = again;
+  in_vain.in_vain = true;
+  const auto act = [&](const wish& w, const failed_task& t) {
+    return act_on(view(org), open_at("ceo.a"), {"ceo.a.w"}, w, t, start);
+  };
+  BOOST_TEST(again.can_run_again());
+  BOOST_TEST(!in_vain.can_run_again());
+  const auto by_manager = by_agent(wish_to(retry), "ceo.a");
+  BOOST_TEST(script(act(by_manager, again)) == "retried ceo.a, resolved ceo.a: resolved at ceo.a retry");
+  BOOST_TEST(!act(by_manager, again)->retry_anew);
+  BOOST_TEST(act(wish_to(retry), again)->retry_anew);
+  BOOST_TEST(act(wish_to(reassign, "ceo.a.v"), in_vain)->retry_anew);
+  BOOST_TEST(script(act(by_manager, in_vain)) ==
+             "refused: its task ran again in vain; only a person may run it once more");
+  BOOST_TEST(script(act(by_agent(wish_to(reassign, "ceo.a.v"), "ceo.a"), again)) ==
+             "refused: its task runs again already; only a person may give it to another agent");
+}
+
 BOOST_AUTO_TEST_CASE(it_may_be_passed_up_at_once) {
   using enum escalation_action;
   const org_table org{{"ceo", holds(0)}, {"ceo.a", holds(7)}, {"ceo.a.w", holds(0)}};
