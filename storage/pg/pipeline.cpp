@@ -37,7 +37,7 @@ void pipeline::check_sent(int ok) const {
   if (ok != 1) throw_broken(connection_);
 }
 
-void pipeline::send(const char* sql, const std::vector<value>& values) {
+void pipeline::send(const char* sql, std::span<const parameter> values) {
   if (sent_.empty()) check_sent(PQenterPipelineMode(connection_));
   auto found = prepared_.find(sql);
   if (found == prepared_.end()) {
@@ -46,11 +46,15 @@ void pipeline::send(const char* sql, const std::vector<value>& values) {
     sent_.push_back({sql, true});
     found = prepared_.emplace(sql, name).first;
   }
-  std::vector<const char*> texts;
-  texts.reserve(values.size());
-  for (const auto& v : values) texts.push_back(v ? v->c_str() : nullptr);
-  check_sent(PQsendQueryPrepared(connection_, found->second.c_str(), static_cast<int>(texts.size()), texts.data(),
-                                 nullptr, nullptr, 0));
+  std::vector<const char*> bytes;
+  std::vector<int> lengths, formats;
+  for (const auto& [v, binary] : values) {
+    bytes.push_back(v ? v->c_str() : nullptr);
+    lengths.push_back(v ? static_cast<int>(v->size()) : 0);  // Of use for binary ones alone.
+    formats.push_back(binary ? 1 : 0);
+  }
+  check_sent(PQsendQueryPrepared(connection_, found->second.c_str(), static_cast<int>(bytes.size()), bytes.data(),
+                                 lengths.data(), formats.data(), 0));
   sent_.push_back({sql, false});
   // It begins now, not when the next one is sent.
   if (PQflush(connection_) < 0) throw_broken(connection_);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "storage/pg/values.hpp"
+#include "storage/pg/parameters.hpp"
 
 #include <libpq-fe.h>
 
@@ -21,7 +21,7 @@ class pipeline {
 
   /// Sends a prepared statement, preparing it when first used. `sql` is a literal: its address is its name. Blocks only
   /// while the server takes in no more. Throws pqxx::broken_connection.
-  void send(const char* sql, const std::vector<value>& values);
+  void send(const char* sql, std::span<const parameter> values);
 
   [[nodiscard]] bool empty() const noexcept { return sent_.empty(); }
 

@@ -6,6 +6,7 @@
 
 #include <pqxx/pqxx>
 
+#include <array>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -35,7 +36,7 @@ class session {
   /// waits, and the server has skipped all behind it.
   template <class... Values>
   void send(const char* sql, const Values&... values) {
-    on_its_way_->send(sql, {to_value(values)...});
+    on_its_way_->send(sql, std::array<parameter, sizeof...(Values)>{to_parameter(values)...});
   }
   /// Waits for what was sent.
   void finish();

@@ -7,7 +7,7 @@ value to_value(std::string_view text) {
   return std::string{text};
 }
 
-std::string to_array(const std::vector<value>& values) {
+std::string to_array(std::span<const value> values) {
   std::size_t bytes = 2;
   for (const auto& v : values) bytes += (v ? v->size() : 4) + 3;
   std::string out;

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -66,7 +67,7 @@ value to_value(E v) {
 }
 
 /// An array literal: `{"a","b",NULL}`.
-std::string to_array(const std::vector<value>& values);
+std::string to_array(std::span<const value> values);
 
 template <class T>
 requires(!std::is_same_v<T, value>) value to_value(const std::vector<T>& items) {

@@ -75,21 +75,27 @@ run_grant grant_of(unit& u, const active_run& run, const granted_task& task) {
 }
 
 void insert_runs(unit& u, const std::vector<active_run>& runs) {
-  std::vector<pg::value> ids, tasks, attempts, agents, incarnations, nodes, lives;
+  std::vector<run_id> ids;
+  std::vector<task_id> tasks;
+  std::vector<std::int32_t> attempts;
+  std::vector<pg::value> agents, nodes;
+  std::vector<std::int64_t> incarnations;
+  std::vector<node_life_id> lives;
   for (const auto& run : runs) {
-    ids.push_back(pg::to_value(run.id));
-    tasks.push_back(pg::to_value(run.task));
-    attempts.push_back(pg::to_value(run.attempt));
+    ids.push_back(run.id);
+    tasks.push_back(run.task);
+    attempts.push_back(static_cast<std::int32_t>(run.attempt));
     agents.push_back(pg::to_value(run.agent));
-    incarnations.push_back(pg::to_value(run.incarnation));
+    incarnations.push_back(static_cast<std::int64_t>(run.incarnation));
     nodes.push_back(pg::to_value(run.node));
-    lives.push_back(pg::to_value(run.life));
+    lives.push_back(run.life);
   }
   u.db.send(
       "INSERT INTO cadre.run (company, status, lease_until, id, task, attempt, agent, incarnation, node, node_life) "
-      "SELECT $1, 'active', $2::timestamptz, * FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::text[], "
-      "$7::bigint[], $8::text[], $9::uuid[])",
-      u.company(), u.now + u.mem.company.timing.run_lease, ids, tasks, attempts, agents, incarnations, nodes, lives);
+      "SELECT $1, 'active', $2::timestamptz, unnest($3::uuid[]), unnest($4::uuid[]), unnest($5::int[]), "
+      "unnest($6::text[]), unnest($7::bigint[]), unnest($8::text[]), unnest($9::uuid[])",
+      u.company(), u.now + u.mem.company.timing.run_lease, ids, tasks, attempts, pg::texts{agents}, incarnations,
+      pg::texts{nodes}, lives);
 }
 
 #define CADRE_GRANTED_TASK "id::text, mode, title, payload::text, attempt, coalesce(concurrency_key, '')"
@@ -211,12 +217,14 @@ void begin_runs(unit& u, const std::vector<granted_task>& tasks, const takers& f
     run.life = t.life;
     run.lease_until = u.now + u.mem.company.timing.run_lease;
     run.granted_at = u.now;
-    u.grants.push_back(grant_of(u, run, task));
-    u.begin_run(run);
-    tell_task(u, facts_of(run));
     runs.push_back(std::move(run));
   }
   insert_runs(u, runs);
+  for (std::size_t n = 0; n < runs.size(); ++n) {
+    u.grants.push_back(grant_of(u, runs[n], tasks[n]));
+    u.begin_run(runs[n]);
+    tell_task(u, facts_of(runs[n]));
+  }
 }
 
 void start_queued(unit& u, const std::vector<pick>& picks, const takers& free) {

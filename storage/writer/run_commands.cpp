@@ -243,7 +243,9 @@ std::vector<result<applied>> apply_all(unit& u, std::span<const command* const> 
   static const std::unordered_set<std::string> levels{"debug", "info", "warning", "error"};
   using pg::to_value;
   std::vector<result<applied>> answers;
-  std::vector<pg::value> runs, lines, agents, texts, kinds, data;
+  std::vector<run_id> runs;
+  std::vector<std::int64_t> lines;
+  std::vector<pg::value> agents, words, kinds, data;
   for (const auto* c : adds) {
     const auto& body = std::get<journal_add>(c->body);
     if (!is_uuid(body.run.text)) {
@@ -253,19 +255,20 @@ std::vector<result<applied>> apply_all(unit& u, std::span<const command* const> 
           fail(errc::bad_value, "level: " + in_quotes(body.level) + "; allowed are debug, info, warning and error"));
     } else {
       answers.emplace_back(applied{0, body.run.text});
-      runs.push_back(to_value(body.run));
-      lines.push_back(to_value(body.line));
+      runs.push_back(body.run);
+      lines.push_back(body.line);
       agents.push_back(to_value(body.agent.text));
       kinds.push_back(to_value(body.level));
-      texts.push_back(to_value(clean_text(body.text)));
+      words.push_back(to_value(clean_text(body.text)));
       data.push_back(to_value(body.data));
     }
   }
   if (!runs.empty())
     u.db.send(
-        "INSERT INTO cadre.journal (company, run, line, agent, level, text, data) SELECT $1, * FROM "
-        "unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::jsonb[]) ON CONFLICT DO NOTHING",
-        u.company(), runs, lines, agents, kinds, texts, data);
+        "INSERT INTO cadre.journal (company, run, line, agent, level, text, data) SELECT $1, unnest($2::uuid[]), "
+        "unnest($3::bigint[]), unnest($4::text[]), unnest($5::text[]), unnest($6::text[]), unnest($7::jsonb[]) "
+        "ON CONFLICT DO NOTHING",
+        u.company(), runs, lines, pg::texts{agents}, pg::texts{kinds}, pg::texts{words}, pg::documents{data});
   return answers;
 }
 

@@ -111,52 +111,61 @@ bool all_differ(const std::vector<new_task>& tasks) {
   "INSERT INTO cadre.task (company, id, mode, agent, title, payload, priority, status, attempt, attempts_max, " \
   "run_after, deadline, idempotency_key, concurrency_key, schedule, retry_of, blocked_reason, blocked_on, "     \
   "created_by, created_at) "                                                                                    \
-  "SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::smallint[], "      \
-  "$8::text[], $9::int[], $10::int[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::text[], "       \
-  "$15::text[], $16::uuid[], $17::text[], $18::text[], $19::text[], $20::timestamptz[]) "
+  "SELECT $1, unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]), "                 \
+  "unnest($6::jsonb[]), unnest($7::smallint[]), unnest($8::text[]), unnest($9::int[]), unnest($10::int[]), "    \
+  "unnest($11::timestamptz[]), unnest($12::timestamptz[]), unnest($13::text[]), unnest($14::text[]), "          \
+  "unnest($15::text[]), unnest($16::uuid[]), unnest($17::text[]), unnest($18::text[]), "                        \
+  "unnest($19::text[]), unnest($20::timestamptz[]) "
 
 /// The ids that were not there before. Unless it is careful, it sends them all as new, and the server refuses the
 /// transaction if one is not.
 std::unordered_set<std::string> insert(unit& u, const std::vector<new_task>& tasks) {
   using pg::or_null;
   using pg::to_value;
-  using column = std::vector<pg::value>;
-  column ids, modes, agents, titles, payloads, priorities, statuses, attempt, attempts, run_after, deadlines, keys,
-      together, schedules, retries, reasons, blockers, senders, created;
+  std::vector<task_id> ids, retries;
+  std::vector<pg::value> modes, agents, titles, payloads, statuses, keys, together, schedules, reasons, blockers,
+      senders;
+  std::vector<std::int16_t> priorities;
+  std::vector<std::int32_t> attempt, attempts;
+  std::vector<timestamp> run_after, deadlines, created;
   std::vector<const task_add*> bodies;
   for (const auto& task : tasks) bodies.push_back(task.body);
   const auto taken = claim_keys(u, bodies);
   for (const auto& task : tasks) {
     const auto& body = *task.body;
     if (taken.count(body.id.text) > 0) continue;
-    ids.push_back(to_value(body.id));
+    ids.push_back(body.id);
     modes.push_back(to_value(task.mode));
     agents.push_back(to_value(body.agent));
     titles.push_back(to_value(body.title));
     payloads.push_back(to_value(body.payload));
-    priorities.push_back(to_value(body.priority));
+    priorities.push_back(static_cast<std::int16_t>(body.priority));
     statuses.push_back(to_value(task.status));
-    attempt.push_back(task.taken_by.empty() ? "0" : "1");
-    attempts.push_back(to_value(task.attempts_max));
-    run_after.push_back(to_value(body.run_after));
-    deadlines.push_back(to_value(body.deadline));
+    attempt.push_back(task.taken_by.empty() ? 0 : 1);
+    attempts.push_back(static_cast<std::int32_t>(task.attempts_max));
+    run_after.push_back(body.run_after);
+    deadlines.push_back(body.deadline);
     keys.push_back(to_value(or_null{body.idempotency_key}));
     together.push_back(to_value(or_null{body.concurrency_key}));
     schedules.push_back(to_value(or_null{body.schedule}));
-    retries.push_back(to_value(body.retry_of));
+    retries.push_back(body.retry_of);
     reasons.push_back(to_value(or_null{task.blocked_reason}));
     blockers.push_back(to_value(task.blocked_on));
     senders.push_back(to_value(task.by));
-    created.push_back(to_value(task.created_at));
+    created.push_back(task.created_at);
   }
   if (ids.empty()) return {};
   // Shorter arrays are filled up with nulls: most tasks have none of these.
-  for (auto* rare : {&agents, &run_after, &deadlines, &keys, &together, &schedules, &retries, &reasons, &blockers})
-    if (std::none_of(rare->begin(), rare->end(), [](const auto& v) { return v.has_value(); })) rare->clear();
+  const auto clear_if_unused = [](auto&... rare) {
+    (..., (std::all_of(rare.begin(), rare.end(), [](const auto& v) { return !to_value(v); }) ? rare.clear() : void()));
+  };
+  clear_if_unused(agents, run_after, deadlines, keys, together, schedules, retries, reasons, blockers);
   std::unordered_set<std::string> inserted;
   const auto with = [&](const auto& call) {
-    return call(u.company(), ids, modes, agents, titles, payloads, priorities, statuses, attempt, attempts, run_after,
-                deadlines, keys, together, schedules, retries, reasons, blockers, senders, created);
+    using pg::texts;
+    return call(u.company(), ids, texts{modes}, texts{agents}, texts{titles}, pg::documents{payloads}, priorities,
+                texts{statuses}, attempt, attempts, run_after, deadlines, texts{keys}, texts{together},
+                texts{schedules}, retries, texts{reasons}, texts{blockers}, texts{senders}, created);
   };
   if (u.careful || !all_differ(tasks)) {
     const auto rows = with([&](const auto&... values) {
@@ -319,7 +328,7 @@ std::vector<result<applied>> add_tasks(unit& u, const std::vector<add_request>& 
     }
     checked->by = r.by.empty() ? "unknown" : r.by;
     checked->created_at = u.next_created();
-    known.emplace(r.body->id, dependency{checked->status, r.body->agent});
+    if (!wanted.empty()) known.emplace(r.body->id, dependency{checked->status, r.body->agent});
     place.back() = valid.size();
     valid.push_back(std::move(*checked));
     answers.emplace_back(applied{0, r.body->id.text});
