@@ -9,7 +9,7 @@ constexpr std::size_t batch_bytes_max = 1 << 20;
 
 void append(std::string& array, const event& e) {
   array += array.empty() ? "[[" : ",[";
-  array += dump(e.subject) + "," + dump(e.what) + "," + e.data.text + "]";
+  array += dump_text(e.subject) + "," + dump_text(e.what) + "," + e.data.text + "]";
 }
 
 }  // namespace

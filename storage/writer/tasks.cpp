@@ -119,13 +119,13 @@ std::optional<task_facts> find_task(unit& u, const task_id& id) {
 }
 
 void tell_task(unit& u, const task_facts& task, const failure& error) {
-  nlohmann::json data{{"id", task.id.text},
-                      {"status", to_text(task.status)},
-                      {"attempt", task.attempt},
-                      {"agent", task.agent.text},
-                      {"title", task.title}};
-  if (error.code != errc::none) data["error"] = {{"code", to_text(error.code)}, {"message", error.message}};
-  u.tell(subjects::task(u.company(), task.mode), "task_changed", data);
+  // Put together as text: two of them are made for each task, a third of the writer's time when they were documents.
+  auto data = "{\"agent\":" + dump_text(task.agent.text) + ",\"attempt\":" + std::to_string(task.attempt);
+  if (error.code != errc::none)
+    data += ",\"error\":" + dump({{"code", to_text(error.code)}, {"message", error.message}});
+  data += ",\"id\":" + dump_text(task.id.text) + ",\"status\":" + dump_text(to_text(task.status)) +
+          ",\"title\":" + dump_text(task.title) + "}";
+  u.tell(subjects::task(u.company(), task.mode), "task_changed", json_text{std::move(data)});
   if (!u.mem.fires.empty()) follow_task(u, task, error);
 }
 
@@ -153,11 +153,7 @@ void move_task(unit& u, const task_id& id, task_status to, const failure& error)
 void move_tasks(unit& u, std::vector<task_facts> tasks, task_status to) {
   if (tasks.empty()) return;
   std::vector<task_id> ids;
-  for (auto& task : tasks) {
-    ids.push_back(task.id);
-    task.status = to;
-    tell_task(u, task);
-  }
+  for (const auto& task : tasks) ids.push_back(task.id);
   const auto among = bounds_of(ids);
   u.db.send(
       "WITH moved AS (UPDATE cadre.task SET status = $3, changed_at = clock_timestamp(), "
@@ -166,6 +162,10 @@ void move_tasks(unit& u, std::vector<task_facts> tasks, task_status to) {
       "AND id >= $5::uuid AND id <= $6::uuid RETURNING 1) "
       "SELECT cadre.must_equal(count(*), $7::bigint, 'not all of the tasks are there') FROM moved",
       u.company(), ids, to, is_terminal(to), among.least, among.greatest, ids.size());
+  for (auto& task : tasks) {
+    task.status = to;
+    tell_task(u, task);
+  }
   if (to == task_status::complete) u.complete.insert(u.complete.end(), ids.begin(), ids.end());
 }
 

@@ -14,16 +14,28 @@ std::string dump(const nlohmann::json& document) {
   return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+std::string dump_text(std::string_view text) {
+  const auto as_it_is = [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
+  if (!std::all_of(text.begin(), text.end(), as_it_is)) return dump(nlohmann::json(text));
+  std::string quoted;
+  quoted.reserve(text.size() + 2);
+  return quoted.append(1, '"').append(text).append(1, '"');
+}
+
 nlohmann::json parse_or_null(const std::string& text) {
   auto document = nlohmann::json::parse(text, nullptr, false);
   return document.is_discarded() ? nlohmann::json{} : document;
 }
 
 void unit::tell(std::string subject, std::string what, const nlohmann::json& data) {
+  tell(std::move(subject), std::move(what), json_text{dump(data)});
+}
+
+void unit::tell(std::string subject, std::string what, json_text data) {
   event e;
   e.subject = std::move(subject);
   e.what = std::move(what);
-  e.data.text = dump(data);
+  e.data = std::move(data);
   // Postgres keeps it as text and fails whoever reads it: it has no NUL.
   for (auto at = e.data.text.find(nul); at != std::string::npos; at = e.data.text.find(nul, at))
     e.data.text.replace(at, nul.size(), "\\ufffd");
@@ -68,7 +80,7 @@ void unit::remember_run(const active_run& run) {
 void unit::forget_run(const run_id& run) {
   const auto found = mem.runs.find(run);
   if (found == mem.runs.end()) return;
-  undo_.push_back([this, old = found->second] { mem.runs[old.id] = old; });
+  undo_.push_back([this, old = std::move(found->second)] { mem.runs[old.id] = old; });
   mem.runs.erase(found);
   mem.runs_changed = true;
 }

@@ -67,6 +67,8 @@ class unit {
   [[nodiscard]] double chance() { return std::uniform_real_distribution<double>{0.0, 1.0}(random); }
 
   void tell(std::string subject, std::string what, const nlohmann::json& data);
+  /// The same of a document that is written already.
+  void tell(std::string subject, std::string what, json_text data);
   void revoke(const run_id& run, const agent_path& agent, const std::string& reason);
   /// Tells the agent's lives of an epoch before `first_kept` that they are over.
   void end_lives_before(const agent_path& agent, epoch first_kept);
@@ -101,6 +103,8 @@ class unit {
 
 /// JSON text of a document; bytes that are not UTF-8 are replaced, never thrown about.
 std::string dump(const nlohmann::json& document);
+/// A text as JSON has it, in quotes.
+std::string dump_text(std::string_view text);
 
 /// Parsed JSON; `null` for what is none.
 nlohmann::json parse_or_null(const std::string& text);
