@@ -132,8 +132,8 @@ struct failed_task {
   bool repeats = false;  ///< It is a repetition itself.
   agent_path agent;      ///< Empty: any of its mode.
   std::string mode;
-  bool again = false;    ///< It has been run again already.
-  bool in_vain = false;  ///< And that failed, too, or was cancelled.
+  bool again = false;    ///< It has been run again already, whoever wanted it.
+  bool in_vain = false;  ///< And that failed, too, or was cancelled: the last time, if it ran again more than once.
 
   /// For a policy or an agent. One that runs again already can: all that is wrong with it is settled by the same
   /// repetition.

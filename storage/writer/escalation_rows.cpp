@@ -93,9 +93,9 @@ decide::failed_task task_of(unit& u, const task_id& task) {
   if (task.empty()) return found;
   const auto rows = u.db.run(
       "SELECT coalesce(t.agent, ''), t.mode, t.retry_of IS NOT NULL, coalesce((SELECT n.status FROM cadre.task n "
-      "WHERE n.company = $1 AND n.id = $3::uuid), '') FROM cadre.task t WHERE t.company = $1 AND t.id = $2::uuid "
-      "AND t.status IN ('failed', 'stale')",
-      u.company(), task, repetition_of(task));
+      "WHERE n.company = $1 AND n.retry_of = $2::uuid ORDER BY n.created_at DESC LIMIT 1), '') FROM cadre.task t "
+      "WHERE t.company = $1 AND t.id = $2::uuid AND t.status IN ('failed', 'stale')",
+      u.company(), task);
   if (rows.empty()) return found;
   found.failed = true;
   found.agent.text = rows[0][0].as<std::string>();
@@ -143,10 +143,10 @@ void write_hop(unit& u, const escalation_facts& e, const decide::hop& hop, const
 }
 
 void run_its_task_again(unit& u, const escalation_facts& e, const decide::escalation_step& step, const agent_path& by) {
+  if (!step.retry_anew && task_of(u, e.task).again) return;
   const auto as = step.retry_anew ? repetition_for(e.id) : repetition_of(e.task);
-  const bool is_new = e.errand_of.empty() || !find_task(u, as);
   if (const auto again = run_again(u, by.text, e.task, as, step.retry_by); !again) throw rejection{again.error()};
-  if (!e.errand_of.empty() && is_new) begin_errand(u, as, {e.id, step.after.holder});
+  if (!e.errand_of.empty()) begin_errand(u, as, {e.id, step.after.holder});
 }
 
 void follow(unit& u, const escalation_facts& e, const decide::escalation_step& step, const std::string& first_id,

@@ -82,6 +82,42 @@ BOOST_AUTO_TEST_CASE(a_person_has_it_run_once_more) {
   BOOST_TEST(w.repetitions() == "failed, active");
 }
 
+BOOST_AUTO_TEST_CASE(what_a_person_runs_again_no_policy_runs_again) {
+  loop_world w{loops::company_where_data(1'000, escalation_policy::retry)};
+  w.must(w.task("ceo.data.plain"));
+  const auto failed = w.fail_one("ceo.data.plain");
+  BOOST_TEST(w.all() == "open ceo.data 1");
+  w.must(task_retry{failed, new_id<task_id>()});
+  w.tick_after(milliseconds{1'001});
+  BOOST_TEST(w.all() == "resolved ceo.data 1");
+  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.task WHERE company = $1 AND retry_of IS NOT NULL") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(what_a_person_runs_again_in_vain_climbs) {
+  loop_world w{loops::company_where_data(1'000, escalation_policy::retry)};
+  w.must(w.task("ceo.data.plain"));
+  const auto failed = w.fail_one("ceo.data.plain");
+  const auto again = new_id<task_id>();
+  w.must(task_retry{failed, again});
+  w.must(task_cancel{again, "test"});
+  w.tick_after(milliseconds{1'001});
+  BOOST_TEST(w.all() == "open ceo 1");
+  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.task WHERE company = $1 AND retry_of IS NOT NULL") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(an_agent_settles_with_what_a_person_runs_again) {
+  loop_world w{loops::company_where_data(1'000, escalation_policy::escalate)};
+  w.must(w.task("ceo.data.plain"));
+  const auto failed = w.fail_one("ceo.data.plain");
+  w.must(task_retry{failed, new_id<task_id>()});
+  escalation_act again;
+  again.id = {w.ask("SELECT id FROM cadre.escalation WHERE company = $1")};
+  again.action = escalation_action::retry;
+  w.must(again, "ceo.data");
+  BOOST_TEST(w.all() == "resolved ceo.data 1");
+  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.task WHERE company = $1 AND retry_of IS NOT NULL") == "1");
+}
+
 BOOST_AUTO_TEST_CASE(two_auditors_who_fail_it_have_it_run_again_once) {
   auto company = loops::company_where_data(0, escalation_policy::retry);
   agent_of(company, "ceo.data.pair").retry.attempts = 1;
