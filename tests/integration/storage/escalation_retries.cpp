@@ -26,9 +26,10 @@ BOOST_AUTO_TEST_CASE(what_runs_again_does_not_fold) {
   BOOST_TEST(w.ask("SELECT count(*) FROM cadre.task WHERE company = $1 AND retry_of IS NOT NULL") == "25");
 }
 
-/// A task of `plain` that failed, and that its manager's policy had run again.
-struct rerun_world : loop_world {
-  rerun_world() : loop_world{loops::company_where_data(0, escalation_policy::retry)} {
+/// A task of `plain` that failed, of which its manager has heard.
+struct failed_world : loop_world {
+  failed_world(std::int64_t investigate_ms, escalation_policy then)
+      : loop_world{loops::company_where_data(investigate_ms, then)} {
     must(task("ceo.data.plain"));
     failed = fail_one("ceo.data.plain");
   }
@@ -43,6 +44,17 @@ struct rerun_world : loop_world {
         failed.text + "'");
   }
   task_id failed;
+};
+
+/// The manager's policy has had it run again.
+struct rerun_world : failed_world {
+  rerun_world() : failed_world{0, escalation_policy::retry} {}
+};
+
+/// A person has had it run again, before the manager's time was over.
+struct helped_world : failed_world {
+  explicit helped_world(escalation_policy then) : failed_world{1'000, then} { must(task_retry{failed, again}); }
+  task_id again = new_id<task_id>();
 };
 
 BOOST_AUTO_TEST_CASE(a_task_with_many_problems_runs_again_once) {
@@ -83,39 +95,29 @@ BOOST_AUTO_TEST_CASE(a_person_has_it_run_once_more) {
 }
 
 BOOST_AUTO_TEST_CASE(what_a_person_runs_again_no_policy_runs_again) {
-  loop_world w{loops::company_where_data(1'000, escalation_policy::retry)};
-  w.must(w.task("ceo.data.plain"));
-  const auto failed = w.fail_one("ceo.data.plain");
+  helped_world w{escalation_policy::retry};
   BOOST_TEST(w.all() == "open ceo.data 1");
-  w.must(task_retry{failed, new_id<task_id>()});
   w.tick_after(milliseconds{1'001});
   BOOST_TEST(w.all() == "resolved ceo.data 1");
-  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.task WHERE company = $1 AND retry_of IS NOT NULL") == "1");
+  BOOST_TEST(w.repetitions() == "active");
 }
 
 BOOST_AUTO_TEST_CASE(what_a_person_runs_again_in_vain_climbs) {
-  loop_world w{loops::company_where_data(1'000, escalation_policy::retry)};
-  w.must(w.task("ceo.data.plain"));
-  const auto failed = w.fail_one("ceo.data.plain");
-  const auto again = new_id<task_id>();
-  w.must(task_retry{failed, again});
-  w.must(task_cancel{again, "test"});
+  helped_world w{escalation_policy::retry};
+  w.must(task_cancel{w.again, "test"});
   w.tick_after(milliseconds{1'001});
   BOOST_TEST(w.all() == "open ceo 1");
-  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.task WHERE company = $1 AND retry_of IS NOT NULL") == "1");
+  BOOST_TEST(w.repetitions() == "stale");
 }
 
 BOOST_AUTO_TEST_CASE(an_agent_settles_with_what_a_person_runs_again) {
-  loop_world w{loops::company_where_data(1'000, escalation_policy::escalate)};
-  w.must(w.task("ceo.data.plain"));
-  const auto failed = w.fail_one("ceo.data.plain");
-  w.must(task_retry{failed, new_id<task_id>()});
-  escalation_act again;
-  again.id = {w.ask("SELECT id FROM cadre.escalation WHERE company = $1")};
-  again.action = escalation_action::retry;
-  w.must(again, "ceo.data");
+  helped_world w{escalation_policy::escalate};
+  escalation_act retry;
+  retry.id = {w.ask("SELECT id FROM cadre.escalation WHERE company = $1")};
+  retry.action = escalation_action::retry;
+  w.must(retry, "ceo.data");
   BOOST_TEST(w.all() == "resolved ceo.data 1");
-  BOOST_TEST(w.ask("SELECT count(*) FROM cadre.task WHERE company = $1 AND retry_of IS NOT NULL") == "1");
+  BOOST_TEST(w.repetitions() == "active");
 }
 
 BOOST_AUTO_TEST_CASE(two_auditors_who_fail_it_have_it_run_again_once) {
