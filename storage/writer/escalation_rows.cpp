@@ -143,7 +143,6 @@ void write_hop(unit& u, const escalation_facts& e, const decide::hop& hop, const
 }
 
 void run_its_task_again(unit& u, const escalation_facts& e, const decide::escalation_step& step, const agent_path& by) {
-  if (!step.retry_anew && task_of(u, e.task).again) return;
   const auto as = step.retry_anew ? repetition_for(e.id) : repetition_of(e.task);
   if (const auto again = run_again(u, by.text, e.task, as, step.retry_by); !again) throw rejection{again.error()};
   if (!e.errand_of.empty()) begin_errand(u, as, {e.id, step.after.holder});
@@ -162,8 +161,9 @@ void follow(unit& u, const escalation_facts& e, const decide::escalation_step& s
   if (step.investigate) begin_investigation(u, e);
 }
 
-void write_step(unit& u, escalation_facts e, const decide::escalation_step& step, const std::string& first_id) {
+void write_step(unit& u, escalation_facts e, decide::escalation_step step, const std::string& first_id) {
   if (step.hops.empty()) return;
+  if (step.retry && !step.retry_anew) step.retry = !task_of(u, e.task).again;
   const agent_path by{step.hops.front().by.empty() ? e.at.holder.text : step.hops.front().by};
   const auto looks_into_it = e.investigation;
   e.investigation = {};

@@ -49,9 +49,9 @@ bool can_retry(unit& u, const task_id& task);
 /// Writes one hop, numbered, with its event. `id`: of the hop; empty: a new one.
 void write_hop(unit& u, const escalation_facts& e, const decide::hop& hop, const std::string& id);
 
-/// Has the task of an escalation, or of a raise that is counted into it, run again as the step wants: once, however
-/// many problems it has, unless the step wants it anew. If it was an errand, so is the repetition: of this escalation.
-/// `by`: who is said to want it. Throws a rejection if it can't run again.
+/// Has the task of an escalation, or of a raise that is counted into it, run again as the step wants. A step that does
+/// not want it anew must not come here if it runs again already. If it was an errand, so is the repetition: of this
+/// escalation. `by`: who is said to want it. Throws a rejection if it can't run again.
 void run_its_task_again(unit& u, const escalation_facts& e, const decide::escalation_step& step, const agent_path& by);
 
 /// Writes what a step made of a new escalation, whose row is there: hops, the retry, the investigation. `by`: who is
@@ -60,7 +60,8 @@ void follow(unit& u, const escalation_facts& e, const decide::escalation_step& s
             const agent_path& by);
 
 /// Moves an escalation on: its row, its hops, and what follows from them. An investigation that is under way ends, for
-/// whoever acts now knows better. Throws a rejection if its task can't be run again as the step wants.
-void write_step(unit& u, escalation_facts e, const decide::escalation_step& step, const std::string& first_id);
+/// whoever acts now knows better. A task that runs again already is not run once more, unless the step wants it anew.
+/// Throws a rejection if it can't be run again as the step wants.
+void write_step(unit& u, escalation_facts e, decide::escalation_step step, const std::string& first_id);
 
 }  // namespace cadre::storage::writer
